@@ -1,0 +1,361 @@
+"""The terminal API's messages, version 1: the one place where their fields and bounds stand.
+
+Knows names, types and limits of what travels; must not know HTTP, signing, Django or a database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+AMOUNT_MINOR_MAX = 10**12
+BODY_BYTES_MAX = 256 * 1024
+ADVICES_MAX = 500
+
+AmountMinor = Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Integer minor units.")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 alphabetic code.")]
+Sequence = Annotated[int, Meta(ge=1, le=2**53, description="The terminal's own counter (STAN).")]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
+Operator = Annotated[str, Meta(max_length=32, description="Code of the person at the terminal.")]
+Note = Annotated[str, Meta(max_length=200)]
+Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$", max_length=1024)]
+
+Entry = Literal["tap", "scan", "keyed"]
+Outcome = Literal["approved", "declined"]
+MoneyMoved = Literal["yes", "no", "unknown"]
+Retry = Literal["same", "new", "never"]
+Fix = Literal["customer", "operator", "manager", "support"]
+TransactionType = Literal["load", "redeem", "hold", "capture", "release", "refund", "void", "reversal"]
+
+
+class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A message whose unknown fields are refused."""
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """A message that the site says: a client ignores fields it does not know."""
+
+
+# Presenting a card
+
+
+class SunCard(Message, frozen=True, kw_only=True, tag="sun", tag_field="method"):
+    """The NDEF URI as read from an ISO-DEP tag, with `picc_data`, `cmac` and perhaps `enc`."""
+
+    uri: Annotated[str, Meta(min_length=1, max_length=1024)]
+    entry: Entry | None = None
+
+
+class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="method"):
+    """What a finished challenge gave: valid 60 s, one use."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=200)]
+    entry: Entry | None = None
+
+
+class UidCard(Message, frozen=True, kw_only=True, tag="uid", tag_field="method"):
+    """A bare UID: low trust, only where the program allows it."""
+
+    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$")]
+    technology: Annotated[str, Meta(min_length=1, max_length=32)]
+    entry: Entry | None = None
+
+
+class PayCodeCard(Message, frozen=True, kw_only=True, tag="pay_code", tag_field="method"):
+    """The holder's rotating code."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    entry: Entry | None = None
+
+
+class NumberCard(Message, frozen=True, kw_only=True, tag="number", tag_field="method"):
+    """The printed card number, with its PIN where the program asks for it."""
+
+    number: Annotated[str, Meta(min_length=8, max_length=32)]
+    pin: Annotated[str, Meta(min_length=1, max_length=12)] | None = None
+    entry: Entry | None = None
+
+
+class QrCard(Message, frozen=True, kw_only=True, tag="qr", tag_field="method"):
+    """The card's printed code, a bearer secret."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    entry: Entry | None = None
+
+
+Card = SunCard | TokenCard | UidCard | PayCodeCard | NumberCard | QrCard
+
+
+class Tender(Message, frozen=True, kw_only=True):
+    """How the money of a load came in."""
+
+    type: Literal["cash", "bank_card", "alipay", "wechat_pay", "bank_transfer"]
+    reference: Annotated[str, Meta(max_length=64)] | None = None
+
+
+# Transactions
+
+
+class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
+    """What every transaction carries; `id` is a UUIDv7 made by the caller and is the idempotency key."""
+
+    id: UUID
+    sequence: Sequence
+    occurred_at: Moment
+    operator: Operator | None = None
+    note: Note | None = None
+
+
+class Load(Posting, frozen=True, kw_only=True, tag="load"):
+    """Add value against a tender."""
+
+    card: Card
+    amount: AmountMinor
+    currency: Currency
+    tender: Tender
+
+
+class Redeem(Posting, frozen=True, kw_only=True, tag="redeem"):
+    """Spend value; `allow_partial` approves what is available."""
+
+    card: Card
+    amount: AmountMinor
+    currency: Currency
+    allow_partial: bool = False
+
+
+class Hold(Posting, frozen=True, kw_only=True, tag="hold"):
+    """Reserve value until captured, released or expired."""
+
+    card: Card
+    amount: AmountMinor
+    currency: Currency
+    expires_in_s: Annotated[int, Meta(ge=60, le=366 * 86_400)]
+
+
+class Capture(Posting, frozen=True, kw_only=True, tag="capture"):
+    """Spend from a hold."""
+
+    original: UUID
+    amount: AmountMinor
+    currency: Currency
+
+
+class Release(Posting, frozen=True, kw_only=True, tag="release"):
+    """Give a hold back whole."""
+
+    original: UUID
+
+
+class Refund(Posting, frozen=True, kw_only=True, tag="refund"):
+    """Give back value of an earlier redeem, into the very lots it took."""
+
+    original: UUID
+    amount: AmountMinor
+    currency: Currency
+
+
+class Void(Posting, frozen=True, kw_only=True, tag="void"):
+    """Undo a known transaction before its batch closes, whole."""
+
+    original: UUID
+
+
+class Reversal(Posting, frozen=True, kw_only=True, tag="reversal"):
+    """Undo a transaction whose answer never came; always safe to repeat."""
+
+    original: UUID
+
+
+Transaction = Load | Redeem | Hold | Capture | Release | Refund | Void | Reversal
+
+
+class CardShown(Said, frozen=True, kw_only=True):
+    """What may be shown of a card."""
+
+    number_masked: str
+    program: str
+
+
+class Texts(Said, frozen=True, kw_only=True):
+    """One sentence in each language."""
+
+    en: str
+    zh: str
+
+
+class Answer(Said, frozen=True, kw_only=True):
+    """The stored answer of a transaction: the same body for the first call and each repeat.
+
+    `hash` is the account's chain over its transactions after this one; null where nothing was posted.
+    """
+
+    id: UUID
+    rrn: str
+    type: TransactionType
+    outcome: Outcome
+    reason: str | None
+    approved_amount: int
+    currency: str | None
+    balance: int | None
+    available: int | None
+    card: CardShown | None
+    money_moved: MoneyMoved
+    retry: Retry
+    fix: Fix | None
+    message: Texts
+    recorded_at: datetime
+    hash: str | None
+
+
+# Inquiry
+
+
+class InquiryRequest(Message, frozen=True, kw_only=True):
+    """Ask for a card's balance; moves nothing."""
+
+    card: Card
+
+
+class CardState(Said, frozen=True, kw_only=True):
+    """A card as an inquiry tells it."""
+
+    number_masked: str
+    state: str
+    program: str
+
+
+class Inquiry(Said, frozen=True, kw_only=True):
+    """A card's balance: available = balance - held, all in minor units."""
+
+    card: CardState
+    currency: str
+    balance: int
+    available: int
+    held: int
+    expires_on: str | None
+
+
+# Enrolment, policy and health
+
+
+class EnrolRequest(Message, frozen=True, kw_only=True):
+    """A terminal's first call: the one that is not signed."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    public_key: Annotated[str, Meta(min_length=44, max_length=44, description="Base64 of 32 raw bytes.")]
+    agent_version: Annotated[str, Meta(max_length=32)]
+    platform: Annotated[str, Meta(max_length=120)]
+
+
+class StoreShown(Said, frozen=True, kw_only=True):
+    """A store's code and name."""
+
+    code: str
+    name: str
+
+
+class Enrolled(Said, frozen=True, kw_only=True):
+    """What a terminal keeps of its enrolment."""
+
+    terminal_id: UUID
+    name: str
+    store: StoreShown
+    currency: str
+    timezone: str
+    policy: dict[str, Any]
+
+
+class Component(Message, frozen=True, kw_only=True):
+    """One part of a terminal and how it is."""
+
+    name: Annotated[str, Meta(max_length=32)]
+    status: Annotated[str, Meta(max_length=32)]
+    code: Annotated[str, Meta(max_length=32)] | None = None
+
+
+class Fault(Message, frozen=True, kw_only=True):
+    """A fault that the terminal named itself."""
+
+    code: Annotated[str, Meta(max_length=32)]
+    at: Moment
+    entry: Entry | None = None
+    operator: Operator | None = None
+    detail: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class QueueState(Message, frozen=True, kw_only=True):
+    """Transactions written on the terminal and not yet answered."""
+
+    count: Annotated[int, Meta(ge=0)]
+    amount: Annotated[int, Meta(ge=0)]
+    oldest_at: Moment | None = None
+
+
+class Heartbeat(Message, frozen=True, kw_only=True):
+    """How a terminal is, told every minute or so."""
+
+    agent_version: Annotated[str, Meta(max_length=32)]
+    files_hash: Annotated[str, Meta(max_length=128)] | None = None
+    clock: Moment
+    queue: QueueState
+    components: Annotated[list[Component], Meta(max_length=32)] = []
+    faults: Annotated[list[Fault], Meta(max_length=200)] = []
+
+
+class HeartbeatAnswer(Said, frozen=True, kw_only=True):
+    """What the site wants a terminal to know."""
+
+    server_time: datetime
+    policy_version: int
+    hot_list_version: int
+    minimum_agent_version: str
+    locked: bool
+    message: Texts | None
+
+
+class TypeTotal(Message, frozen=True, kw_only=True):
+    """Approved transactions of one type in a batch: how many, and their sum in minor units."""
+
+    count: Annotated[int, Meta(ge=0)]
+    amount: Annotated[int, Meta(ge=0)]
+
+
+class BatchClose(Message, frozen=True, kw_only=True):
+    """A terminal's own totals for its batch."""
+
+    first_sequence: Sequence
+    last_sequence: Sequence
+    totals: dict[TransactionType, TypeTotal]
+
+
+class BatchAnswer(Said, frozen=True, kw_only=True):
+    """The comparison: `differences` holds, for each type that differs, both sides."""
+
+    batch: UUID
+    balanced: bool
+    missing_sequences: list[int]
+    differences: dict[str, Any]
+
+
+class Problem(Said, frozen=True, kw_only=True):
+    """RFC 9457, with our `code`, and the fields at fault."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    errors: dict[str, list[str]] = {}
+
+
+def content(message: Message) -> bytes:
+    """Encode a message in its one canonical form: sorted keys, defaults written out.
+
+    Two requests have the same content exactly when these bytes are equal.
+    """
+    return msgspec.json.encode(message, order="sorted")
