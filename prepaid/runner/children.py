@@ -1,0 +1,31 @@
+"""Child processes that do not outlive their parent.
+
+Knows the operating system's calls for it; must not know what the children are.
+"""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+
+from prepaid.runner.binaries import is_linux
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """Return a `preexec_fn` that has the kernel send this signal to the child when its parent is gone.
+
+    Linux only: elsewhere it does nothing. The library is loaded before the fork, for after it little is safe.
+    """
+    if not is_linux():
+        return lambda: None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def ask_for_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+    return ask_for_signal

@@ -1,0 +1,57 @@
+"""The database of the tests: real PostgreSQL, used as the application's own role.
+
+A test that takes `db` is rolled back. One that needs commits (races, other processes) takes `committed_db`, and
+leaves its rows: nothing here ever truncates a table.
+"""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connection, connections
+from pytest_django.plugin import DjangoDbBlocker
+
+from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
+
+
+def switch_role(role: str) -> None:
+    connection.close()
+    connections.settings["default"]["USER"] = role
+    connection.settings_dict["USER"] = role
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Make the database as its owner, then connect as the application."""
+    with django_db_blocker.unblock():
+        switch_role(APP_ROLE)
+    yield
+    with django_db_blocker.unblock():
+        switch_role(OWNER_ROLE)
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give the database with real commits, for threads and other processes; rows stay after the test."""
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+
+
+def connect_as(role: str) -> psycopg.Connection[tuple[object, ...]]:
+    settings = connections.settings["default"]
+    return psycopg.connect(host=settings["HOST"], dbname=settings["NAME"], user=role, autocommit=True)
+
+
+@pytest.fixture
+def owner(committed_db: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection as the tables' owner, in autocommit: it sees only what is committed."""
+    with connect_as(OWNER_ROLE) as opened:
+        yield opened
+
+
+@pytest.fixture
+def superuser(committed_db: None) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection that nothing is refused, to plant faults behind the ledger's back."""
+    with connect_as(SUPERUSER) as opened:
+        yield opened
