@@ -1,0 +1,93 @@
+"""The answer to a transaction, as it is stored and as it is given again for each repeat.
+
+Knows facts in minor units; must not know how an edge words or encodes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from prepaid.identifiers import rrn_of
+from prepaid.ledger.errors import PrepaidError
+from prepaid.stored_value.reasons import Reason, reason_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An outcome: approved or declined. Balances are null where nobody may learn them."""
+
+    id: UUID
+    type: str
+    outcome: Literal["approved", "declined"]
+    reason: str | None
+    approved_minor: int
+    currency: str | None
+    balance_minor: int | None
+    available_minor: int | None
+    last_four: str | None
+    program_code: str | None
+    original: UUID | None
+    recorded_at: datetime
+    hash: str | None
+    replayed: bool
+    origin_id: UUID
+    sequence: int | None
+    card_id: UUID | None
+
+    @property
+    def rrn(self) -> str:
+        """Give the reference for the receipt."""
+        return rrn_of(self.id)
+
+    @property
+    def approved(self) -> bool:
+        """Say whether it was approved."""
+        return self.outcome == "approved"
+
+    @property
+    def money_moved(self) -> bool:
+        """Say whether value moved: an approved reversal of nothing moves none."""
+        return self.hash is not None
+
+    @property
+    def why(self) -> Reason:
+        """Give the reason's row, with its sentences."""
+        return reason_of(self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """A card's balance: available = what has not expired - held. Minor units."""
+
+    card_id: UUID
+    account_id: UUID
+    last_four: str
+    state: str
+    program_code: str
+    currency: str
+    balance_minor: int
+    available_minor: int
+    held_minor: int
+    expires_on: str | None
+
+    @property
+    def number_masked(self) -> str:
+        """Show the card as it may be shown."""
+        return f"•••• {self.last_four}"
+
+
+class TransactionError(PrepaidError):
+    """An error of a transaction or an inquiry."""
+
+
+class Refused(TransactionError):
+    """The card may not be used; `reason` says why."""
+
+    code = "refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason_of(reason).en)
+        self.reason = reason

@@ -1,0 +1,133 @@
+"""Calls of the stored-value functions: one round trip and one commit each, prepared on the connection.
+
+Knows parameters, SQLSTATEs and the one retry that a repeated id needs; must not decide anything about value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import OperationalError, connection
+from psycopg import errors
+from psycopg.rows import TupleRow
+
+from prepaid.cards.presentation import Presentation
+from prepaid.ledger.errors import IdReused, SequenceReused, TryAgain
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.requests import Request
+
+REQUEST = (
+    "row(%s::uuid, %s::bytea, %s::uuid, %s::bigint, %s::uuid, %s::date, %s::timestamptz, %s::timestamptz, %s::text, "
+    "%s::text)::ledger_request"
+)
+PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)::stored_value_presented"
+REPLY = (
+    "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, reply.balance, reply.available, "
+    "reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, "
+    "reply.sequence, reply.card_id"
+)
+ATTEMPTS_MAX = 3
+# A repeat that raced its first call, two calls that locked in a circle: call again, and the stored answer is there.
+_AGAIN = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
+_LATER = (errors.LockNotAvailable, errors.QueryCanceled, errors.OperationalError, psycopg.InterfaceError)
+
+
+def request_values(request: Request) -> list[Any]:
+    """List a request in the order of the SQL type `ledger_request`."""
+    return [
+        request.id,
+        request.digest,
+        request.origin.id,
+        request.sequence,
+        request.origin.store_id,
+        request.business_date,
+        request.occurred_at,
+        request.recorded_at,
+        request.operator,
+        request.note,
+    ]
+
+
+def presented_values(presentation: Presentation | None) -> list[Any]:
+    """List a presentation in the order of the SQL type `stored_value_presented`."""
+    if presentation is None:
+        return [None] * 6
+    return [
+        presentation.method,
+        presentation.lookup,
+        presentation.counter,
+        presentation.pin_mac,
+        presentation.refusal,
+        presentation.card_id,
+    ]
+
+
+def fetch(sql: str, values: list[Any]) -> TupleRow | None:
+    """Run one prepared statement and give its row; TryAgain where the database cannot answer now."""
+    try:
+        connection.ensure_connection()
+        with psycopg.Cursor(connection.connection) as cursor:
+            return cursor.execute(sql, values, prepare=True).fetchone()
+    except _LATER as error:
+        connection.close_if_unusable_or_obsolete()
+        raise TryAgain(str(error)) from error
+    except OperationalError as error:
+        raise TryAgain(str(error)) from error
+
+
+def transact(function: str, request: Request, values: list[Any], *, placeholders: str) -> Answer:
+    """Call a stored-value function and give the answer that it stored or found.
+
+    Raises IdReused, SequenceReused (nothing moved) and TryAgain (repeat with the same id).
+    """
+    sql = f"select {REPLY} from {function}({REQUEST}, {placeholders}) as reply"
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            row = fetch(sql, [*request_values(request), *values])
+        except _AGAIN as error:
+            if error.diag.constraint_name == "ledger_answer_sequence_once":
+                raise SequenceReused(request.sequence) from error
+            if connection.in_atomic_block:
+                raise
+        except psycopg.Error as error:
+            if error.sqlstate == "PC001":
+                raise IdReused(request.id) from error
+            raise
+        else:
+            assert row is not None, f"{function} always answers"
+            return answer_of(row)
+    raise TryAgain("The same id is being answered elsewhere.")
+
+
+def answer_of(row: TupleRow) -> Answer:
+    """Read a `stored_value_reply`."""
+    return Answer(
+        id=row[0],
+        type=row[1],
+        outcome=row[2],
+        reason=row[3],
+        approved_minor=row[4],
+        currency=row[5],
+        balance_minor=row[6],
+        available_minor=row[7],
+        last_four=row[8],
+        program_code=row[9],
+        original=row[10],
+        recorded_at=row[11],
+        hash=None if row[12] is None else bytes(row[12]).hex(),
+        replayed=row[13],
+        origin_id=row[14],
+        sequence=row[15],
+        card_id=row[16],
+    )
+
+
+def find_answer(transaction_id: UUID, *, origin_id: UUID | None) -> Answer | None:
+    """Find the stored answer of an id, of one origin or (None) of any; None where it was never seen."""
+    row = fetch(f"select {REPLY} from stored_value_stored_answer(%s::uuid) as reply", [transaction_id])
+    if row is None:
+        return None
+    answer = answer_of(row)
+    return answer if origin_id is None or answer.origin_id == origin_id else None

@@ -1,0 +1,76 @@
+"""Who asks for a transaction, when, and under which id.
+
+Knows origins and business dates; must not know HTTP or how a card proves itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from prepaid.stores.models import Store, Terminal, Till
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A terminal, or a till of the counter, and the store that it stands in."""
+
+    id: UUID
+    kind: Literal["terminal", "till"]
+    store_id: UUID
+    currency: str
+    timezone: str
+    day_starts_at: time = time.min
+    closed_through_sequence: int = 0
+
+    def business_date_at(self, at: datetime) -> date:
+        """Give the store's day that a moment belongs to."""
+        local = at.astimezone(ZoneInfo(self.timezone))
+        begun = local - timedelta(hours=self.day_starts_at.hour, minutes=self.day_starts_at.minute)
+        return begun.date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call: `id` is the caller's UUIDv7, `digest` the keyed hash of the content, times are aware UTC."""
+
+    id: UUID
+    origin: Origin
+    digest: bytes
+    occurred_at: datetime
+    recorded_at: datetime
+    sequence: int | None = None
+    operator: str = ""
+    note: str = ""
+
+    @property
+    def business_date(self) -> date:
+        """Give the store's day at which this is recorded."""
+        return self.origin.business_date_at(self.recorded_at)
+
+
+def origin_of_terminal(terminal: Terminal) -> Origin:
+    """Describe a terminal as the origin of its transactions."""
+    return Origin(
+        id=terminal.id,
+        kind="terminal",
+        closed_through_sequence=terminal.closed_through_sequence,
+        **_of_store(terminal.store),
+    )
+
+
+def origin_of_till(till: Till) -> Origin:
+    """Describe a till of the counter as the origin of its transactions."""
+    return Origin(id=till.id, kind="till", **_of_store(till.store))
+
+
+def _of_store(store: Store) -> dict[str, object]:
+    return {
+        "store_id": store.id,
+        "currency": store.currency,
+        "timezone": store.timezone,
+        "day_starts_at": store.day_starts_at,
+    }

@@ -1,0 +1,60 @@
+-- Adds value to the presented card against a tender that came in at p_tender_account; stores the answer.
+-- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+create or replace function stored_value_load(
+    p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text,
+    p_tender text, p_reference text, p_tender_account uuid
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v_card stored_value_card;
+    v_account ledger_account;
+    v_after ledger_account;
+    v_reason text;
+    v_expires_on date;
+    v_hash bytea;
+begin
+    return query select * from stored_value_replay(p_request, 'load', p_amount, p_currency, null);
+    if found then
+        return;
+    end if;
+    v_card := stored_value_find_card(p_presented);
+    v_reason := stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency);
+    if p_presented.method = 'sun' and v_card.credential_id is not null and v_reason is distinct from 'credential_refused'
+        and not stored_value_spend_counter(v_card.credential_id, p_presented.counter)
+    then
+        v_reason := 'credential_replayed';
+    end if;
+    if v_reason is null then
+        select * into v_account from ledger_account where id = v_card.account_id for update;
+        v_after := v_account;
+        if p_request.business_date > v_account.counted_on then
+            v_after.counted_on := p_request.business_date;
+            v_after.loaded_today := 0;
+            v_after.redeemed_today := 0;
+        end if;
+        v_reason := case
+            when p_amount > v_card.load_single_max then 'limit_single'
+            when v_after.loaded_today + p_amount > v_card.load_day_max then 'limit_day'
+            when v_account.balance + p_amount > v_card.balance_max then 'limit_balance'
+        end;
+    end if;
+    if v_reason is not null then
+        return next stored_value_reply_with(
+            p_request, 'load', v_reason, p_amount, 0, p_currency, null, null, null, v_card, null, null);
+        return;
+    end if;
+    v_expires_on := (p_request.business_date + make_interval(months => v_card.value_valid_months))::date;
+    v_after.lot_count := v_account.lot_count + 1;
+    v_after.lots := ledger_put(
+        v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, v_card.consumption_order = 'bonus_first');
+    v_after.balance := v_account.balance + p_amount;
+    v_after.loaded_today := v_after.loaded_today + p_amount;
+    insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
+    values (v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference);
+    v_hash := ledger_post(
+        p_request, v_account, v_after, 'load', p_amount, null, null, p_tender,
+        array[row(v_after.lot_count, p_tender_account, v_account.id, p_amount)::ledger_leg]);
+    return next stored_value_reply_with(
+        p_request, 'load', null, p_amount, p_amount, p_currency, v_after.balance,
+        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        v_account.position + 1, v_card, null, v_hash);
+end $$;

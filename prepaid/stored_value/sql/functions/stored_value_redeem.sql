@@ -1,0 +1,88 @@
+-- Spends value of the presented card at p_merchant, whole or, with p_partial, what is available; stores the answer.
+-- One call is one commit. Minor units. Locks the credential's row, then the account's row.
+-- Raises PC001 (id_reused); unique_violation on ledger_answer_sequence_once (sequence_reused) and on
+-- ledger_answer_pkey (the same id is being answered: call again).
+create or replace function stored_value_redeem(
+    p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text, p_partial boolean,
+    p_merchant uuid
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v_card stored_value_card;
+    v_account ledger_account;
+    v_after ledger_account;
+    v_reason text;
+    v_spendable bigint;
+    v_available bigint;
+    v_approved bigint;
+    v_taken record;
+    v_hash bytea;
+    v_again boolean := false;
+begin
+    return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
+    if found then
+        return;
+    end if;
+    v_card := stored_value_find_card(p_presented);
+    v_reason := stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency);
+    if p_presented.method = 'sun' and v_card.credential_id is not null and v_reason is distinct from 'credential_refused'
+        and not stored_value_spend_counter(v_card.credential_id, p_presented.counter)
+    then
+        v_reason := 'credential_replayed';
+    end if;
+    loop
+        exit when v_reason is not null;
+        if v_again then
+            select * into v_account from ledger_account where id = v_card.account_id for update;
+        else
+            select * into v_account from ledger_account where id = v_card.account_id;
+        end if;
+        v_after := v_account;
+        if p_request.business_date > v_account.counted_on then
+            v_after.counted_on := p_request.business_date;
+            v_after.loaded_today := 0;
+            v_after.redeemed_today := 0;
+        end if;
+        if p_amount > v_card.redeem_single_max then
+            v_reason := 'limit_single';
+            exit;
+        elsif v_after.redeemed_today + p_amount > v_card.redeem_day_max then
+            v_reason := 'limit_day';
+            exit;
+        end if;
+        if not v_again and (p_presented.method = 'number' or (p_amount > v_card.pin_above and p_presented.method <> 'desk')) then
+            v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
+            exit when v_reason is not null;
+        end if;
+        v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
+        v_available := greatest(v_spendable - v_account.held, 0);
+        v_approved := p_amount;
+        if p_amount > v_available then
+            if p_partial and v_available > 0 then
+                v_approved := v_available;
+            else
+                v_reason := case when p_amount <= v_spendable then 'insufficient_because_of_hold' else 'insufficient_funds' end;
+                exit;
+            end if;
+        end if;
+        select * into v_taken from ledger_take(
+            v_account.lots, v_approved, p_request.business_date, v_account.id, p_merchant,
+            v_card.consumption_order = 'proportional');
+        v_after.lots := v_taken.lots;
+        v_after.balance := v_account.balance - v_approved;
+        v_after.redeemed_today := v_after.redeemed_today + v_approved;
+        v_hash := ledger_post(p_request, v_account, v_after, 'redeem', v_approved, null, null, null, v_taken.legs);
+        exit when v_hash is not null;
+        v_again := true;
+    end loop;
+    if v_hash is not null then
+        return next stored_value_reply_with(
+            p_request, 'redeem', null, p_amount, v_approved, p_currency, v_after.balance, v_available - v_approved,
+            v_account.position + 1, v_card, null, v_hash);
+    elsif v_reason in ('insufficient_funds', 'insufficient_because_of_hold') then
+        return next stored_value_reply_with(
+            p_request, 'redeem', v_reason, p_amount, 0, p_currency, v_account.balance, v_available, null, v_card, null, null);
+    else
+        return next stored_value_reply_with(
+            p_request, 'redeem', v_reason, p_amount, 0, p_currency, null, null, null, v_card, null, null);
+    end if;
+end $$;

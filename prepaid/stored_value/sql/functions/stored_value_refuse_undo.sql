@@ -1,0 +1,19 @@
+-- Decides whether a posted original may be undone: the first reason that applies, or null. The caller holds the account.
+create or replace function stored_value_refuse_undo(
+    p_request ledger_request, p_type text, p_original ledger_answer, p_transaction ledger_transaction, p_own_only boolean,
+    p_closed_through bigint
+) returns text language plpgsql stable as $$
+begin
+    return case
+        when p_own_only and p_original.origin_id <> p_request.origin_id then 'original_unknown'
+        when not p_own_only and p_transaction.store_id <> p_request.store_id then 'original_unknown'
+        when p_original.type not in ('load', 'redeem') then 'original_not_reversible'
+        when exists (
+            select from ledger_transaction as undo
+            where undo.account_id = p_original.account_id and undo.original_id = p_original.id
+                and undo.type in ('void', 'reversal')) then 'already_reversed'
+        when p_type = 'void' and p_original.sequence <= p_closed_through then 'original_not_reversible'
+        when p_type = 'void' and p_transaction.business_date <> p_request.business_date and p_original.sequence is null
+            then 'original_not_reversible'
+    end;
+end $$;

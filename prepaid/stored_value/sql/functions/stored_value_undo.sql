@@ -1,0 +1,80 @@
+-- Undoes a load or a redeem whole: p_type 'void' (the cashier, before the batch closes) or 'reversal' (the terminal that
+-- never got the answer; always safe to repeat). Restores the very lots, or takes the very lots back.
+-- A reversal of an original not seen yet is approved and leaves a tombstone under the original's id.
+-- p_own_only: the original must come from the same origin, else from the same store.
+-- Locks the account's row. Raises as stored_value_redeem.
+create or replace function stored_value_undo(
+    p_request ledger_request, p_type text, p_original uuid, p_own_only boolean, p_closed_through bigint
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v_original ledger_answer;
+    v_card stored_value_card;
+    v_transaction ledger_transaction;
+    v_account ledger_account;
+    v_after ledger_account;
+    v_legs ledger_leg[];
+    v_reason text;
+    v_moves boolean := true;
+    v_hash bytea;
+begin
+    return query select * from stored_value_replay(p_request, p_type, null, null, p_original);
+    if found then
+        return;
+    end if;
+    select * into v_original from ledger_answer where id = p_original;
+    if not found or v_original.digest is null then
+        if p_type = 'void' then
+            v_reason := 'original_unknown';
+        elsif v_original.id is null then
+            insert into ledger_answer (id, origin_id, outcome, reason, recorded_at)
+            values (p_original, p_request.origin_id, 'declined', 'already_reversed', p_request.recorded_at);
+        end if;
+        return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
+        return;
+    end if;
+    v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);
+    if v_original.position is not null then
+        select * into v_account from ledger_account where id = v_original.account_id for update;
+        select * into v_transaction from ledger_transaction
+        where account_id = v_original.account_id and position = v_original.position;
+        v_reason := stored_value_refuse_undo(p_request, p_type, v_original, v_transaction, p_own_only, p_closed_through);
+        if v_reason = 'already_reversed' and p_type = 'reversal' then
+            v_reason := null;
+            v_moves := false;
+        end if;
+    else
+        -- A declined original has moved nothing; nor has an approved reversal of something never seen.
+        v_moves := false;
+        v_reason := case
+            when p_own_only and v_original.origin_id <> p_request.origin_id then 'original_unknown'
+            when p_type = 'void' or v_original.type not in ('load', 'redeem') then 'original_not_reversible'
+        end;
+    end if;
+    if v_reason is null and v_moves then
+        select * into v_after.lots, v_legs from stored_value_undone_lots(v_account, v_transaction, v_card.consumption_order = 'bonus_first');
+        if v_after.lots is null then
+            v_reason := 'insufficient_funds';
+        elsif v_transaction.type = 'load' and v_account.balance - v_transaction.amount < v_account.held then
+            v_reason := 'insufficient_because_of_hold';
+        end if;
+    end if;
+    if v_reason is null and v_moves then
+        v_after := stored_value_account_after_undo(v_account, v_transaction, v_after.lots);
+        v_hash := ledger_post(
+            p_request, v_account, v_after, p_type, v_transaction.amount, p_original, v_transaction.type,
+            (select lot.tender from ledger_lot as lot
+             where lot.account_id = v_account.id and lot.position = v_transaction.position limit 1), v_legs);
+        return next stored_value_reply_with(
+            p_request, p_type, null, null, v_transaction.amount, v_original.currency, v_after.balance,
+            greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+            v_account.position + 1, v_card, p_original, v_hash);
+        return;
+    end if;
+    if v_reason = 'original_unknown' then
+        return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
+    else
+        return next stored_value_reply_with(
+            p_request, p_type, v_reason, null, 0, v_original.currency, v_account.balance,
+            greatest(ledger_spendable(v_account.lots, p_request.business_date) - v_account.held, 0), null, v_card, p_original, null);
+    end if;
+end $$;

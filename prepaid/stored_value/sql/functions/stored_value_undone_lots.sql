@@ -1,0 +1,35 @@
+-- Works out an account's open lots after undoing one of its transactions, and the legs that do it.
+-- A redeem's value goes back into the very lots; a load's lots are taken back whole: null where any was spent.
+create or replace function stored_value_undone_lots(
+    p_account ledger_account, p_transaction ledger_transaction, p_bonus_first boolean,
+    out lots ledger_open_lot[], out legs ledger_leg[]
+) language plpgsql stable as $$
+declare
+    v_leg record;
+    v_open bigint;
+begin
+    lots := p_account.lots;
+    legs := '{}';
+    for v_leg in
+        select transfer.*, lot.bonus, lot.expires_on
+        from ledger_transfer as transfer
+        join ledger_lot as lot on lot.account_id = transfer.account_id and lot.lot_no = transfer.lot_no
+        where transfer.account_id = p_account.id and transfer.position = p_transaction.position
+        order by transfer.leg
+    loop
+        if p_transaction.type = 'redeem' then
+            lots := ledger_put(lots, v_leg.lot_no, v_leg.bonus, v_leg.amount, v_leg.expires_on, p_bonus_first);
+        else
+            select remaining into v_open from unnest(lots) where lot_no = v_leg.lot_no;
+            if v_open is distinct from v_leg.amount then
+                lots := null;
+                return;
+            end if;
+            select coalesce(array_agg(lot order by place), '{}') into lots
+            from (select row(lot_no, bonus, remaining, expires_on)::ledger_open_lot as lot, place
+                  from unnest(lots) with ordinality as open (lot_no, bonus, remaining, expires_on, place)
+                  where lot_no <> v_leg.lot_no) as kept;
+        end if;
+        legs := legs || row(v_leg.lot_no, v_leg.credit_account, v_leg.debit_account, v_leg.amount)::ledger_leg;
+    end loop;
+end $$;
