@@ -1,16 +1,14 @@
-"""The Celery application of the jobs."""
+"""The Celery application of the jobs. Tasks are declared with `@app.task`."""
 
 import os
 
 from celery import Celery
-
-from prepaid.runner import database
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prepaid.settings")
-# A job may take as long as its time limit allows, so its statements may too.
-os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "110000")
-os.environ.setdefault("DATABASE_POOL", "0")
-database.start_unless_given()
+
+# `prepaid://` is the site's own database; the class is imported when the broker is first used.
+TRANSPORT_ALIASES["prepaid"] = "prepaid.jobs.broker:Transport"
 
 app = Celery("prepaid")
 app.config_from_object("django.conf:settings", namespace="CELERY")

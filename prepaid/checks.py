@@ -10,12 +10,12 @@ VISIBILITY_MARGIN_S = 30
 
 @register()
 def warn_of_one_role(**_: Any) -> list[CheckMessage]:
-    """Rule 5 of the money, the ledger is append-only, holds against the application only when it is not the owner."""
+    """An append-only ledger holds against the application only when that is not the tables' owner."""
     if settings.DATABASE_APP_ROLE or settings.DEBUG:
         return []
     return [
         Warning(
-            "The site and its migrations use the same database role, which can therefore change the ledger's tables.",
+            "The site and its migrations use one database role, which can change the ledger's tables.",
             hint="Set DATABASE_OWNER_URL to a role of its own; docs/operations.md shows how.",
             id="prepaid.W001",
         )
@@ -28,13 +28,21 @@ def refuse_short_visibility(**_: Any) -> list[CheckMessage]:
     timeout = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("visibility_timeout")
     if timeout is None or timeout >= settings.CELERY_TASK_TIME_LIMIT + VISIBILITY_MARGIN_S:
         return []
-    return [Error("The broker's visibility timeout must be longer than the time limit of a task.", id="prepaid.E001")]
+    return [
+        Error(
+            "The broker's visibility timeout must be longer than the time limit of a task.", id="prepaid.E001"
+        )
+    ]
 
 
 @register()
 def refuse_two_timeouts_the_wrong_way_round(**_: Any) -> list[CheckMessage]:
     """A statement must be able to wait for a lock and then say so, before it is cancelled itself."""
     limit = settings.DATABASE_STATEMENT_TIMEOUT_MS
-    if limit == 0 or settings.DATABASE_LOCK_TIMEOUT_MS < limit:
+    if limit == 0 or limit > settings.DATABASE_LOCK_TIMEOUT_MS:
         return []
-    return [Error("DATABASE_LOCK_TIMEOUT_MS must be shorter than DATABASE_STATEMENT_TIMEOUT_MS.", id="prepaid.E002")]
+    return [
+        Error(
+            "DATABASE_LOCK_TIMEOUT_MS must be shorter than DATABASE_STATEMENT_TIMEOUT_MS.", id="prepaid.E002"
+        )
+    ]

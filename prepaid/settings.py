@@ -271,8 +271,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 
 
-# Jobs. A message comes back when it was not acknowledged within the visibility timeout, which therefore is longer
-# than any task may run.
+# Jobs. A message comes back when it was not acknowledged within the visibility timeout, which therefore is
+# longer than any task may run.
 
 CELERY_BROKER_URL = secret("CELERY_BROKER_URL") or "prepaid://"
 CELERY_TASK_TIME_LIMIT = 120

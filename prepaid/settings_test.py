@@ -1,4 +1,4 @@
-"""The settings of the tests: a throwaway database for each run, cheap passwords, no lock-out, keys of its own."""
+"""The settings of the tests: a throwaway database a run, cheap passwords, no lock-out, keys of its own."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The database of the tests: real PostgreSQL, used as the application's own role.
 
-A test that takes `db` is rolled back. One that needs commits (races, other processes) takes `committed_db`, and
-leaves its rows: nothing here ever truncates a table.
+A test that takes `db` is rolled back. One that needs commits (races, other processes) takes `committed_db`,
+and leaves its rows: nothing here ever truncates a table.
 """
 
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""How the site is started: the embedded database, the supervisor, and what both need of the operating system."""
+"""How the site is started: the embedded database, the supervisor, and what both need."""

@@ -49,7 +49,9 @@ def database_account() -> Account:
         except KeyError:
             continue
         return Account(name=name, user_id=entry.pw_uid, group_id=entry.pw_gid)
-    raise DatabaseError("PostgreSQL cannot run as root, and there is no user `postgres` or `nobody` to run it as.")
+    raise DatabaseError(
+        "PostgreSQL cannot run as root, and there is no user `postgres` or `nobody` to run it as."
+    )
 
 
 def is_reachable(folder: Path, account: Account) -> bool:
@@ -136,7 +138,9 @@ def make_reachable(found: Binaries, account: Account) -> Binaries:
 def copy_package(package: Path, target: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-"))
     try:
-        shutil.copytree(package, fresh / package.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+        shutil.copytree(
+            package, fresh / package.name, ignore=shutil.ignore_patterns("include", "__pycache__")
+        )
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, fresh / libraries.name)
@@ -160,7 +164,9 @@ def root_owned_folder() -> Path:
 def refuse_foreign(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
-        raise DatabaseError(f"{folder} must be a folder that belongs to root and that only root can write to.")
+        raise DatabaseError(
+            f"{folder} must be a folder that belongs to root and that only root can write to."
+        )
 
 
 def is_linux() -> bool:

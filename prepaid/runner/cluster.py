@@ -31,6 +31,7 @@ DATABASE_NAME = "prepaid"
 OWNER_ROLE = "prepaid_owner"
 APP_ROLE = "prepaid_app"
 SUPERUSER = "postgres"
+THROWAWAY_PREFIX = "prepaid-test-"
 SOCKET_PATH_LENGTH_MAX = 85
 
 SETTINGS = {
@@ -56,7 +57,7 @@ THROWAWAY_SETTINGS = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """One embedded database under a data folder. A throwaway one gives up durability and is removed at its end."""
+    """One embedded database. A throwaway one gives up durability and is removed at its end."""
 
     folder: Path
     throwaway: bool = False
@@ -72,8 +73,8 @@ class Cluster:
     def tables_folder(self, account: Account) -> Path:
         """Find where the tables are, or choose where they shall be.
 
-        Root's database stands in a folder of its own when the database's account may not reach the data folder;
-        `place` then says where.
+        Root's database stands elsewhere when the database's account may not reach the data folder;
+        the file `place` then says where.
         """
         if self.place_file.exists():
             return Path(self.place_file.read_text().strip())
@@ -106,7 +107,7 @@ def embedded_url(cluster: Cluster, role: str) -> dict[str, str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return an environment without a variable that could turn PostgreSQL or its locale elsewhere."""
+    """Return an environment without a variable that could mislead PostgreSQL."""
     return {"PATH": text("PATH", os.defpath), "LC_ALL": "C", "HOME": "/"}
 
 
@@ -162,13 +163,23 @@ def make_tables(cluster: Cluster, found: Binaries, account: Account) -> Path:
     )
     if make.returncode:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise DatabaseError(f"The database could not be made in {tables}: {make.stderr.strip() or make.stdout}")
+        raise DatabaseError(
+            f"The database could not be made in {tables}: {make.stderr.strip() or make.stdout}"
+        )
     fresh.rename(tables)
     return tables
 
 
 def initdb_command(cluster: Cluster, found: Binaries, folder: Path) -> list[str]:
-    command = [str(found.folder / "initdb"), "-D", str(folder), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+    command = [
+        str(found.folder / "initdb"),
+        "-D",
+        str(folder),
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--encoding=UTF8",
+    ]
     command += ["--locale=C", "--data-checksums"]
     if found.version >= 17:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from prepaid.runner.binaries import DatabaseError
-from prepaid.runner.cluster import Cluster
+from prepaid.runner.cluster import THROWAWAY_PREFIX, Cluster
 from prepaid.runner.environment import BASE_FOLDER, SettingError, data_folder, flag
 
 KEEPER_EXIT_TIMEOUT_S = 30.0
 
-# The locks this one holds, by cluster folder. A lock lives as long as the descriptor: it is never closed here.
+# The locks held here, by cluster folder. A lock lives as long as its descriptor, which is never closed.
 held_locks: dict[Path, int] = {}
 
 
@@ -26,12 +26,14 @@ def embedded_cluster() -> Cluster:
 
 
 def start_unless_given() -> None:
-    """Start the embedded database, unless DATABASE_URL names a server; end with a sentence when that cannot be."""
+    """Start the embedded database, unless DATABASE_URL names a server; end with a sentence on failure."""
     try:
         if os.environ.get("DATABASE_URL"):
             return
         if not flag("DEBUG", True):
-            raise DatabaseError("DEBUG=0 needs DATABASE_URL: the embedded database is for development and trials.")
+            raise DatabaseError(
+                "DEBUG=0 needs DATABASE_URL: the embedded database is for development and trials."
+            )
         start(embedded_cluster())
     except (DatabaseError, SettingError) as error:
         sys.exit(str(error))
@@ -39,7 +41,7 @@ def start_unless_given() -> None:
 
 def start_throwaway() -> Cluster:
     """Start a cluster for one run of the tests, which goes when its last user goes."""
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="prepaid-test-")) / "postgres", throwaway=True)
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix=THROWAWAY_PREFIX)) / "postgres", throwaway=True)
     cluster.folder.parent.chmod(0o755)
     start(cluster)
     return cluster
@@ -93,18 +95,25 @@ def start_keeper(cluster: Cluster) -> None:
     if cluster.throwaway:
         command.append("--throwaway")
     with subprocess.Popen(
-        command, cwd=BASE_FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True, text=True
+        command,
+        cwd=BASE_FOLDER,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
     ) as keeper:
         assert keeper.stdout is not None
         answer = keeper.stdout.readline().strip()
         # The keeper stays: leaving the block must not wait for it.
         keeper.returncode = 0
     if answer != "ready":
-        raise DatabaseError(answer.removeprefix("failed: ") or "The keeper of the database ended before it began.")
+        raise DatabaseError(
+            answer.removeprefix("failed: ") or "The keeper of the database ended before it began."
+        )
 
 
 def wait_for_stop(cluster: Cluster) -> None:
-    """Wait until the keeper of a cluster that this does not use is gone. Raises DatabaseError after a while."""
+    """Wait until the keeper of a cluster that is not used here is gone. Raises DatabaseError."""
     deadline = time.monotonic() + KEEPER_EXIT_TIMEOUT_S
     while has_keeper(cluster):
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
 """Keeps the embedded database running while anyone uses it, and stops it when the last user is gone.
 
-Every user holds a shared lock on one file, which the kernel lets go however the user ends. This program, detached
-from all of them, owns the server as its child, and stops it once it can take that lock for itself.
+Every user holds a shared lock on one file, which the kernel lets go however the user ends. This program,
+detached from all of them, owns the server as its child, and stops it once it can take that lock for itself.
 Must not import Django: it outlives the command that started it.
 """
 
@@ -28,6 +28,7 @@ from prepaid.runner.binaries import (
 )
 from prepaid.runner.children import die_with_parent
 from prepaid.runner.cluster import (
+    THROWAWAY_PREFIX,
     Cluster,
     clean_environment,
     connect_as_superuser,
@@ -44,6 +45,7 @@ WATCH_INTERVAL_S = 0.2
 RESTARTS_MAX = 5
 RESTARTS_WITHIN_S = 60.0
 LOG_BYTES_MAX = 5_000_000
+OWN_LOCK_TIMEOUT_S = 2.0
 
 
 class Keeper:
@@ -90,7 +92,7 @@ class Keeper:
         return True
 
     def watch(self, users: IO[bytes]) -> None:
-        """Stay until the last user is gone; start a server that ended by itself again, a bounded number of times."""
+        """Stay until the last user is gone; start an ended server again, a bounded number of times."""
         starts: list[float] = []
         while not lock_exclusively(users):
             time.sleep(WATCH_INTERVAL_S)
@@ -110,7 +112,7 @@ class Keeper:
                 return self.start()
             except DatabaseError:
                 if time.monotonic() > deadline:
-                    return
+                    return None
                 time.sleep(WATCH_INTERVAL_S)
 
     def stop(self) -> None:
@@ -124,11 +126,13 @@ class Keeper:
             self.server.wait()
 
     def clear_away(self) -> None:
-        """Remove a throwaway cluster with all its folders."""
+        """Remove a throwaway cluster with the data folder that was made for it."""
         shutil.rmtree(self.sockets, ignore_errors=True)
         if self.cluster.place_file.exists():
             shutil.rmtree(self.tables.parent, ignore_errors=True)
         shutil.rmtree(self.cluster.folder, ignore_errors=True)
+        if self.cluster.folder.parent.name.startswith(THROWAWAY_PREFIX):
+            shutil.rmtree(self.cluster.folder.parent, ignore_errors=True)
 
 
 def lock_exclusively(file: IO[bytes]) -> bool:
@@ -136,6 +140,16 @@ def lock_exclusively(file: IO[bytes]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def lock_within(file: IO[bytes], timeout_s: float) -> bool:
+    """Lock, allowing for one who only looks whether there is a keeper: that takes an instant."""
+    deadline = time.monotonic() + timeout_s
+    while not lock_exclusively(file):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
     return True
 
 
@@ -149,8 +163,11 @@ def tell_starter(line: str) -> None:
 
 
 def keep(cluster: Cluster) -> int:
-    with (cluster.folder / "keeper.lock").open("ab") as own, (cluster.folder / "users.lock").open("ab") as users:
-        if not lock_exclusively(own):
+    with (
+        (cluster.folder / "keeper.lock").open("ab") as own,
+        (cluster.folder / "users.lock").open("ab") as users,
+    ):
+        if not lock_within(own, OWN_LOCK_TIMEOUT_S):
             tell_starter("failed: another keeper has this database.")
             return 1
         try:
