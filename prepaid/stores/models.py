@@ -5,6 +5,8 @@ Knows where value is taken and by whom; must not know cards' insides, HTTP or sc
 
 from __future__ import annotations
 
+from datetime import time
+
 from django.conf import settings
 from django.db import models
 
@@ -20,7 +22,7 @@ class Store(models.Model):
     name_zh = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3)
     timezone = models.CharField(max_length=64, default="Asia/Shanghai")
-    day_starts_at = models.TimeField(default="00:00", help_text="Local time at which the business date changes.")
+    day_starts_at = models.TimeField(default=time.min, help_text="Local time at which the business date changes.")
     opened_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

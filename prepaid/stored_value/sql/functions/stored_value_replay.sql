@@ -5,6 +5,8 @@ create or replace function stored_value_replay(
 ) returns setof stored_value_reply language plpgsql as $$
 declare
     v_digest bytea;
+    v_reply stored_value_reply;
+    v_late boolean := false;
 begin
     select digest into v_digest from ledger_answer where id = p_request.id;
     if not found then
@@ -16,9 +18,12 @@ begin
             currency = p_currency, original_id = p_original, operator = p_request.operator, note = p_request.note
         where id = p_request.id and digest is null and origin_id = p_request.origin_id
         returning digest into v_digest;
+        v_late := found;
     end if;
     if v_digest is distinct from p_request.digest then
         raise exception 'the id % was used with other content', p_request.id using errcode = 'PC001';
     end if;
-    return query select * from stored_value_stored_answer(p_request.id);
+    select * into v_reply from stored_value_stored_answer(p_request.id);
+    v_reply.replayed := not v_late;
+    return next v_reply;
 end $$;

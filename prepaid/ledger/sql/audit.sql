@@ -1,0 +1,152 @@
+-- The ledger audit: each query must return no rows. A row names what is wrong: subject, id, and what was found.
+-- Every invariant that stands here stands as a constraint, a trigger or a privilege as well; this is the second witness.
+
+-- name: balance_is_the_sum_of_open_lots
+select 'account' as subject, account.id::text, format('balance %s, open lots %s', account.balance, ledger_sum_of_lots(account.lots)) as found
+from ledger_account as account
+where account.balance <> ledger_sum_of_lots(account.lots);
+
+-- name: balance_is_the_sum_of_transfers
+select 'account', account.id::text, format('balance %s, transfers %s', account.balance, coalesce(moved.amount, 0))
+from ledger_account as account
+left join (
+    select account_id, sum(case when credit_account = account_id then amount else -amount end) as amount
+    from ledger_transfer group by account_id
+) as moved on moved.account_id = account.id
+where account.balance <> coalesce(moved.amount, 0);
+
+-- name: open_lot_is_the_sum_of_its_transfers
+with moved as (
+    select account_id, lot_no, sum(case when credit_account = account_id then amount else -amount end) as amount
+    from ledger_transfer group by account_id, lot_no
+), open as (
+    select account.id as account_id, lot.lot_no, lot.remaining, lot.bonus, lot.expires_on
+    from ledger_account as account, unnest(account.lots) as lot
+)
+select 'lot', format('%s/%s', coalesce(open.account_id, moved.account_id), coalesce(open.lot_no, moved.lot_no)),
+    format('open %s, transfers %s', coalesce(open.remaining, 0), coalesce(moved.amount, 0))
+from open full join moved using (account_id, lot_no)
+where coalesce(open.remaining, 0) <> coalesce(moved.amount, 0);
+
+-- name: open_lot_is_as_it_was_made
+select 'lot', format('%s/%s', account.id, open.lot_no),
+    case when lot.lot_no is null then 'no such lot was made' else 'differs from the lot as made, or holds more' end
+from ledger_account as account
+cross join unnest(account.lots) as open
+left join ledger_lot as lot on lot.account_id = account.id and lot.lot_no = open.lot_no
+where lot.lot_no is null or lot.bonus <> open.bonus or lot.expires_on is distinct from open.expires_on
+    or open.remaining > lot.amount or open.remaining <= 0;
+
+-- name: transaction_is_the_sum_of_its_transfers
+select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id),
+    format('amount %s, transfers %s', transaction.amount, coalesce(moved.amount, 0))
+from ledger_transaction as transaction
+left join (
+    select account_id, position, abs(sum(case when credit_account = account_id then amount else -amount end)) as amount
+    from ledger_transfer group by account_id, position
+) as moved using (account_id, position)
+where transaction.amount <> coalesce(moved.amount, 0) and transaction.type not in ('hold', 'release');
+
+-- name: transfer_belongs_to_a_transaction
+select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg), 'no such transaction'
+from ledger_transfer as transfer
+left join ledger_transaction as transaction using (account_id, position)
+where transaction.id is null;
+
+-- name: transfer_names_accounts_that_exist
+select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg), 'the other account was never opened'
+from ledger_transfer as transfer
+left join ledger_general_account as other
+    on other.id = case when transfer.debit_account = transfer.account_id then transfer.credit_account else transfer.debit_account end
+where other.id is null;
+
+-- name: chain_has_no_gap
+select 'account', account.id::text, format('position %s, transactions %s, last %s', account.position, count(transaction.id), max(transaction.position))
+from ledger_account as account
+left join ledger_transaction as transaction on transaction.account_id = account.id
+group by account.id, account.position
+having account.position <> count(transaction.id) or account.position <> coalesce(max(transaction.position), 0);
+
+-- name: chain_verifies
+with legs as (
+    select account_id, position,
+        array_agg(row(lot_no, debit_account, credit_account, amount)::ledger_leg order by leg) as legs
+    from ledger_transfer group by account_id, position
+), chain as (
+    select transaction.*, coalesce(legs.legs, '{}') as legs,
+        coalesce(lag(transaction.hash) over (partition by transaction.account_id order by transaction.position), '\x') as before
+    from ledger_transaction as transaction left join legs using (account_id, position)
+)
+select 'transaction', format('%s/%s %s', account_id, position, id), 'its hash does not follow from what is kept of it'
+from chain
+where hash <> ledger_chain_hash(
+    before, account_id, position, id, type, amount, balance_after, held_after, original_id, origin_id, store_id,
+    business_date, occurred_at, recorded_at, operator, legs);
+
+-- name: account_stands_at_the_end_of_its_chain
+select 'account', account.id::text,
+    format('balance %s, held %s; last transaction says %s, %s', account.balance, account.held, last.balance_after, last.held_after)
+from ledger_account as account
+left join ledger_transaction as last on last.account_id = account.id and last.position = account.position
+where (account.balance, account.held, account.hash)
+    is distinct from (coalesce(last.balance_after, 0), coalesce(last.held_after, 0), coalesce(last.hash, '\x'));
+
+-- name: held_is_the_sum_of_open_holds
+select 'account', account.id::text, format('held %s, open holds %s', account.held, coalesce(open.amount, 0))
+from ledger_account as account
+left join (
+    select account_id, sum(amount) as amount from ledger_hold where resolution is null group by account_id
+) as open on open.account_id = account.id
+where account.held <> coalesce(open.amount, 0);
+
+-- name: hold_is_resolved_once
+select 'hold', format('%s/%s', hold.account_id, hold.id),
+    format('resolution %s, transactions that resolve it %s', coalesce(hold.resolution, 'none'), count(resolved.id))
+from ledger_hold as hold
+left join ledger_transaction as resolved
+    on resolved.account_id = hold.account_id and resolved.original_id = hold.id and resolved.type in ('capture', 'release')
+group by hold.account_id, hold.id, hold.resolution
+having count(resolved.id) <> case when hold.resolution is null then 0 else 1 end;
+
+-- name: original_is_undone_once
+select 'transaction', format('%s/%s', account_id, original_id), format('undone %s times', count(*))
+from ledger_transaction
+where type in ('void', 'reversal')
+group by account_id, original_id
+having count(*) > 1;
+
+-- name: undo_and_refunds_never_exceed_the_original
+select 'transaction', format('%s/%s', original.account_id, original.id),
+    format('amount %s, given back %s', original.amount, sum(back.amount))
+from ledger_transaction as original
+join ledger_transaction as back
+    on back.account_id = original.account_id and back.original_id = original.id and back.type in ('void', 'reversal', 'refund')
+group by original.account_id, original.id, original.amount
+having sum(back.amount) > original.amount;
+
+-- name: approved_answer_is_posted
+select 'answer', answer.id::text, 'approved and told a hash, but no transaction has it'
+from ledger_answer as answer
+left join ledger_transaction as transaction
+    on transaction.account_id = answer.account_id and transaction.position = answer.position and transaction.id = answer.id
+where answer.hash is not null
+    and (transaction.id is null or transaction.hash <> answer.hash or transaction.amount <> answer.approved_amount
+         or transaction.balance_after <> answer.balance);
+
+-- name: daily_sums_and_outbox_are_the_transactions
+with told as (
+    select business_date, store_id, type, undoes, sum(count) as count, sum(amount) as amount
+    from (
+        select business_date, store_id, type, undoes, count, amount from ledger_daily_sum
+        union all
+        select business_date, store_id, type, undoes, 1, amount from ledger_outbox
+    ) as both_kinds
+    group by 1, 2, 3, 4
+), kept as (
+    select business_date, store_id, type, coalesce(undoes, '') as undoes, count(*) as count, sum(amount) as amount
+    from ledger_transaction group by 1, 2, 3, 4
+)
+select 'daily sum', format('%s %s %s %s', business_date, store_id, type, undoes),
+    format('told %s of %s, transactions %s of %s', told.count, told.amount, kept.count, kept.amount)
+from told full join kept using (business_date, store_id, type, undoes)
+where (told.count, told.amount) is distinct from (kept.count, kept.amount);
