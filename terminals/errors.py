@@ -50,7 +50,9 @@ class Refused(TerminalError):
     `status` is HTTP's, `retry_after_s` what the site asked for where it did.
     """
 
-    def __init__(self, code: str, detail: str = "", *, status: int, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str = "", *, status: int, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(code, detail)
         self.status = status
         self.retry_after_s = retry_after_s

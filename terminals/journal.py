@@ -1,0 +1,383 @@
+"""The journal: what this terminal asked of the site, written before it is sent, and what was answered.
+
+Knows SQLite and the states of an entry; must not know the network, a card or a screen.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from terminals import messages
+from terminals.errors import JournalError
+
+State = Literal["written", "sent", "unresolved", "cancelled", "answered", "refused"]
+SCHEMA_VERSION = 1
+FAULTS_KEPT = 1000
+_COLUMNS = """sequence, id, type, amount, currency, original, operator, occurred_at, state, content, body,
+    attempts, code, answer"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One transaction of this terminal; `body` is what to send, None once the outcome is known."""
+
+    sequence: int
+    id: UUID
+    type: messages.TransactionType
+    amount_minor: int | None
+    currency: str | None
+    original: UUID | None
+    operator: str | None
+    occurred_at: datetime
+    state: State
+    content: bytes
+    body: bytes | None
+    attempts: int
+    code: str | None
+    answer: messages.Answer | None
+
+    @property
+    def is_pending(self) -> bool:
+        """Tell whether its outcome is still to be found out."""
+        return self.body is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A range of sequences whose totals are told to the site; `answer` is None until it has compared."""
+
+    first_sequence: int
+    last_sequence: int
+    body: bytes
+    answer: messages.BatchAnswer | None
+
+
+class Journal:
+    """The journal of one terminal, usable from several threads; only one agent may open it for writing."""
+
+    def __init__(self, path: Path, terminal_id: UUID) -> None:
+        """Open or make the journal; JournalError when it is unreadable or another terminal's."""
+        self._lock = threading.RLock()
+        try:
+            path.touch(mode=0o600)
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+            self._database.execute("pragma journal_mode = wal")
+            self._database.execute("pragma synchronous = full")
+            self._database.execute("pragma secure_delete = on")
+            self._make_tables(terminal_id)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError("SW-JRN-01", f"{path}: {error}") from error
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        with self._lock:
+            self._database.close()
+
+    def write(self, make: Callable[[int], messages.Transaction]) -> Entry:
+        """Write a transaction with the next sequence, in one commit; it may be sent when this returns."""
+        with self._atomic() as database:
+            return self._insert(database, make)
+
+    def cancel(self, entry_id: UUID, make_reversal: Callable[[int], messages.Reversal]) -> Entry:
+        """Mark a pending entry cancelled and write its reversal, in one commit; the reversal returns.
+
+        A repeat gives the reversal that is there already.
+        """
+        with self._atomic() as database:
+            database.execute(
+                "update entry set state = 'cancelled' where id = ? and body is not null", (str(entry_id),)
+            )
+            row = database.execute(
+                f"select {_COLUMNS} from entry where original = ? and type = 'reversal'", (str(entry_id),)
+            ).fetchone()
+            return _entry(row) if row else self._insert(database, make_reversal)
+
+    def mark_sent(self, entry_id: UUID) -> None:
+        """Note that the next instruction may send it: from here on a crash leaves its outcome unknown."""
+        self._change(
+            "update entry set attempts = attempts + 1,"
+            " state = case state when 'written' then 'sent' else state end where id = ?",
+            (str(entry_id),),
+        )
+
+    def mark_unresolved(self, entry_id: UUID, code: str) -> None:
+        """Note that it was sent and no answer came."""
+        self._change(
+            "update entry set code = ?, state = case state when 'cancelled' then state else 'unresolved' end"
+            " where id = ? and body is not null",
+            (code, str(entry_id)),
+        )
+
+    def note_code(self, entry_id: UUID, code: str) -> None:
+        """Note what kept an entry from being answered."""
+        self._change("update entry set code = ? where id = ? and body is not null", (code, str(entry_id)))
+
+    def mark_answered(self, entry_id: UUID, answer: messages.Answer, raw: bytes) -> None:
+        """Store the site's answer and erase the body with what the card proved itself with."""
+        self._change(
+            "update entry set state = 'answered', body = null, answer = ?, outcome = ?, approved = ?,"
+            " code = ?, answered_at = ? where id = ? and body is not null",
+            (raw, answer.outcome, answer.approved_amount, answer.reason, _now(), str(entry_id)),
+        )
+
+    def mark_refused(self, entry_id: UUID, code: str) -> None:
+        """Note that the site will never take it: nothing moved by it, and it is not sent again."""
+        self._change(
+            "update entry set state = 'refused', body = null, code = ?, answered_at = ?"
+            " where id = ? and body is not null",
+            (code, _now(), str(entry_id)),
+        )
+
+    def find(self, entry_id: UUID) -> Entry | None:
+        """Give the entry with this id."""
+        return next(iter(self._entries("where id = ?", (str(entry_id),))), None)
+
+    def find_reversal(self, original: UUID) -> Entry | None:
+        """Give the reversal written for an entry."""
+        return next(iter(self._entries("where original = ? and type = 'reversal'", (str(original),))), None)
+
+    def list_pending(self) -> list[Entry]:
+        """List what has no known outcome: reversals before the originals they cancel, else oldest first."""
+        return self._entries("where body is not null order by state = 'cancelled', sequence", ())
+
+    def list_last(self, count: int) -> list[Entry]:
+        """List the newest entries, newest first."""
+        return self._entries("order by sequence desc limit ?", (count,))
+
+    def find_last_undoable(self) -> Entry | None:
+        """Give the newest approved redeem or load of the open batch that no void or reversal has undone."""
+        found = self._entries(
+            """where type in ('redeem', 'load') and outcome = 'approved'
+                 and sequence > (select coalesce(max(last_sequence), 0) from batch)
+                 and id not in (select original from entry
+                                where type in ('void', 'reversal') and outcome = 'approved')
+               order by sequence desc limit 1""",
+            (),
+        )
+        return found[0] if found else None
+
+    def queue(self) -> messages.QueueState:
+        """Count what has no known outcome, with the sum of its amounts in minor units and its oldest time."""
+        rows = self._rows(
+            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'), 0), min(occurred_at)"
+            " from entry where body is not null",
+            (),
+        )
+        count, amount, oldest = rows[0]
+        return messages.QueueState(
+            count=count, amount=amount, oldest_at=datetime.fromisoformat(oldest) if oldest else None
+        )
+
+    def open_batch(self) -> tuple[int, int, dict[messages.TransactionType, messages.TypeTotal]] | None:
+        """Give the first and last sequence since the last batch, and approved totals by type; None if empty."""
+        rows = self._rows(
+            """select coalesce((select max(last_sequence) from batch), 0) + 1,
+                      coalesce((select max(sequence) from entry), 0)""",
+            (),
+        )
+        first, last = rows[0]
+        if last < first:
+            return None
+        totals = self._rows(
+            """select type, count(*), coalesce(sum(approved), 0) from entry
+               where sequence between ? and ? and outcome = 'approved' group by type order by type""",
+            (first, last),
+        )
+        return (
+            first,
+            last,
+            {kind: messages.TypeTotal(count=count, amount=amount) for kind, count, amount in totals},
+        )
+
+    def write_batch(self, first: int, last: int, body: bytes) -> Batch:
+        """Write a batch before it is told to the site."""
+        self._change(
+            "insert into batch (first_sequence, last_sequence, body) values (?, ?, ?)", (first, last, body)
+        )
+        return Batch(first_sequence=first, last_sequence=last, body=body, answer=None)
+
+    def find_untold_batch(self) -> Batch | None:
+        """Give a batch whose answer never came: it is told again, byte for byte, before a new one."""
+        rows = self._rows("select first_sequence, last_sequence, body from batch where answer is null", ())
+        return (
+            Batch(first_sequence=rows[0][0], last_sequence=rows[0][1], body=rows[0][2], answer=None)
+            if rows
+            else None
+        )
+
+    def mark_batch_closed(self, first: int, raw: bytes) -> None:
+        """Store the site's comparison of a batch."""
+        self._change(
+            "update batch set answer = ?, closed_at = ? where first_sequence = ?", (raw, _now(), first)
+        )
+
+    def drop_batch(self, first: int) -> None:
+        """Open a batch again that the site refused to look at."""
+        self._change("delete from batch where first_sequence = ? and answer is null", (first,))
+
+    def record_fault(self, fault: messages.Fault) -> None:
+        """Note a fault for the next heartbeat; the oldest beyond a thousand are forgotten."""
+        with self._atomic() as database:
+            database.execute(
+                "insert into fault (code, at, entry, operator, detail) values (?, ?, ?, ?, ?)",
+                (
+                    fault.code,
+                    fault.at.isoformat(),
+                    fault.entry,
+                    fault.operator,
+                    (fault.detail or "")[:500] or None,
+                ),
+            )
+            database.execute(
+                "delete from fault where number <= (select max(number) from fault) - ?", (FAULTS_KEPT,)
+            )
+
+    def list_untold_faults(self, limit: int = 200) -> list[tuple[int, messages.Fault]]:
+        """List the faults that no heartbeat has told yet, oldest first, with their numbers."""
+        rows = self._rows(
+            "select number, code, at, entry, operator, detail from fault"
+            " where not is_told order by number limit ?",
+            (limit,),
+        )
+        return [
+            (row[0], messages.Fault(code=row[1], at=row[2], entry=row[3], operator=row[4], detail=row[5]))
+            for row in ((*row[:2], datetime.fromisoformat(row[2]), *row[3:]) for row in rows)
+        ]
+
+    def mark_faults_told(self, last_number: int) -> None:
+        """Note that faults up to this number are known to the site."""
+        self._change("update fault set is_told = 1 where number <= ?", (last_number,))
+
+    def check(self) -> None:
+        """Read every page; JournalError when one is damaged."""
+        rows = self._rows("pragma quick_check(1)", ())
+        if rows != [("ok",)]:
+            raise JournalError("SW-JRN-01", str(rows[0][0]))
+
+    def export(self) -> Iterator[str]:
+        """Give every entry as one line of JSON, oldest first, without what cards proved themselves with."""
+        for entry in self._entries("order by sequence", ()):
+            line = {
+                "sequence": entry.sequence,
+                "state": entry.state,
+                "attempts": entry.attempts,
+                "code": entry.code,
+                "request": json.loads(entry.content),
+                "answer": msgspec.to_builtins(entry.answer) if entry.answer else None,
+            }
+            yield json.dumps(line, ensure_ascii=False)
+
+    def _insert(self, database: sqlite3.Connection, make: Callable[[int], messages.Transaction]) -> Entry:
+        sequence: int = database.execute("select coalesce(max(sequence), 0) + 1 from entry").fetchone()[0]
+        transaction = make(sequence)
+        body = messages.content(transaction)
+        content = json.loads(body)
+        original = getattr(transaction, "original", None)
+        row = (
+            sequence,
+            str(transaction.id),
+            content["type"],
+            getattr(transaction, "amount", None),
+            getattr(transaction, "currency", None),
+            str(original) if original else None,
+            transaction.operator,
+            transaction.occurred_at.isoformat(),
+            "written",
+            json.dumps(_without_proof(content), ensure_ascii=False, sort_keys=True).encode(),
+            body,
+            0,
+            None,
+            None,
+        )
+        database.execute(f"insert into entry ({_COLUMNS}) values ({', '.join('?' * len(row))})", row)
+        return _entry(row)
+
+    def _make_tables(self, terminal_id: UUID) -> None:
+        if self._version() == 0:
+            with self._atomic() as database:
+                if self._version() == 0:
+                    for statement in (Path(__file__).parent / "journal.sql").read_text().split(";\n"):
+                        database.execute(statement)
+                    database.execute("insert into belonging values (?)", (str(terminal_id),))
+                    database.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        if self._version() != SCHEMA_VERSION:
+            raise JournalError("SW-JRN-01", "the journal was written by a newer agent")
+        ((owner,),) = self._rows("select terminal_id from belonging", ())
+        if owner != str(terminal_id):
+            raise JournalError("SW-JRN-01", f"the journal belongs to terminal {owner}")
+
+    def _version(self) -> int:
+        return int(self._rows("pragma user_version", ())[0][0])
+
+    @contextmanager
+    def _atomic(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._database.execute("begin immediate")
+                try:
+                    yield self._database
+                except BaseException:
+                    self._database.execute("rollback")
+                    raise
+                self._database.execute("commit")
+            except sqlite3.Error as error:
+                raise JournalError("SW-JRN-01", str(error)) from error
+
+    def _change(self, statement: str, values: tuple[Any, ...]) -> None:
+        with self._atomic() as database:
+            database.execute(statement, values)
+
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._database.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                raise JournalError("SW-JRN-01", str(error)) from error
+
+    def _entries(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
+        return [_entry(row) for row in self._rows(f"select {_COLUMNS} from entry {condition}", values)]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    return Entry(
+        sequence=row[0],
+        id=UUID(row[1]),
+        type=row[2],
+        amount_minor=row[3],
+        currency=row[4],
+        original=UUID(row[5]) if row[5] else None,
+        operator=row[6],
+        occurred_at=datetime.fromisoformat(row[7]),
+        state=row[8],
+        content=row[9],
+        body=row[10],
+        attempts=row[11],
+        code=row[12],
+        answer=msgspec.json.decode(row[13], type=messages.Answer) if row[13] else None,
+    )
+
+
+def _without_proof(content: dict[str, Any]) -> dict[str, Any]:
+    """Keep how a card was presented and drop what it proved itself with: number, PIN, code, SUN message."""
+    card = content.get("card")
+    if card is None:
+        return content
+    return {
+        **content,
+        "card": {name: card.get(name) for name in ("method", "technology", "entry") if name in card},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,78 @@
+"""The site as a terminal speaks to it: the calls of the terminal API, typed.
+
+Knows paths and message types; must not know the journal or when to repeat a call.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from terminals import messages
+from terminals.connection import Connection, Reply
+from terminals.errors import AnswerUnknown, Refused
+
+T = TypeVar("T")
+
+
+class Site:
+    """The terminal API of one site; every method raises what Connection.call raises."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def enrol(self, request: messages.EnrolRequest) -> messages.Enrolled:
+        """Make this terminal known; Refused(403) for a used or expired code."""
+        return _read(self._post("terminals/enrol", messages.content(request)), messages.Enrolled)
+
+    def post_transaction(self, entry_id: UUID, body: bytes) -> tuple[messages.Answer, bytes]:
+        """Send a transaction; its answer and the answer's own bytes return.
+
+        AnswerUnknown as well where what came back is not the answer of this transaction.
+        """
+        return _answer(self._post("transactions", body), entry_id)
+
+    def find_transaction(self, entry_id: UUID) -> tuple[messages.Answer, bytes] | None:
+        """Ask for the stored answer of a transaction; None where the site has never seen it."""
+        try:
+            reply = self.connection.call("GET", f"transactions/{entry_id}")
+        except Refused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+        return _answer(reply, entry_id)
+
+    def inquire(self, card: messages.Card) -> messages.Inquiry:
+        """Ask for a card's balance; moves nothing."""
+        return _read(
+            self._post("cards/inquiry", messages.content(messages.InquiryRequest(card=card))),
+            messages.Inquiry,
+        )
+
+    def tell_health(self, heartbeat: messages.Heartbeat) -> messages.HeartbeatAnswer:
+        """Tell how the terminal is and hear what the site wants."""
+        return _read(self._post("terminals/heartbeat", messages.content(heartbeat)), messages.HeartbeatAnswer)
+
+    def close_batch(self, body: bytes) -> tuple[messages.BatchAnswer, bytes]:
+        """Have the totals of a batch compared; safe to repeat."""
+        reply = self._post("batches/close", body)
+        return _read(reply, messages.BatchAnswer), reply.body
+
+    def _post(self, path: str, body: bytes) -> Reply:
+        return self.connection.call("POST", path, body)
+
+
+def _answer(reply: Reply, entry_id: UUID) -> tuple[messages.Answer, bytes]:
+    answer = _read(reply, messages.Answer)
+    if answer.id != entry_id:
+        raise AnswerUnknown("NET-SRV-01", "the answer is another transaction's")
+    return answer, reply.body
+
+
+def _read(reply: Reply, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise AnswerUnknown("NET-SRV-01", f"the answer cannot be read: {error}") from error
