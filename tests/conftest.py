@@ -55,3 +55,26 @@ def superuser(committed_db: None) -> Iterator[psycopg.Connection[tuple[object, .
     """A connection that nothing is refused, to plant faults behind the ledger's back."""
     with connect_as(SUPERUSER) as opened:
         yield opened
+
+
+@pytest.fixture
+def scratch_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """Connect to a copy of the test database, with real commits, which is dropped after the test.
+
+    For tests that plant faults or take a guard out: nothing that they break outlives them.
+    """
+    settings = connections.settings["default"]
+    usual = settings["NAME"]
+    scratch = f"{usual}_scratch"
+    with django_db_blocker.unblock():
+        connections.close_all()
+        with psycopg.connect(host=settings["HOST"], dbname="postgres", user=SUPERUSER, autocommit=True) as server:
+            server.execute(f'drop database if exists "{scratch}" with (force)')
+            server.execute(f'create database "{scratch}" template "{usual}"')
+            settings["NAME"] = connection.settings_dict["NAME"] = scratch
+            try:
+                yield scratch
+            finally:
+                connections.close_all()
+                settings["NAME"] = connection.settings_dict["NAME"] = usual
+                server.execute(f'drop database "{scratch}" with (force)')

@@ -39,7 +39,7 @@ def audit(*, findings_max: int = 1000) -> Iterator[AuditFinding]:
     Locks nothing; reads every account, so that it belongs into a job or a test.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        if not connection.in_atomic_block or len(connection.savepoint_ids) == 0:
+        if not connection.savepoint_ids:
             cursor.execute("set transaction isolation level repeatable read, read only")
         cursor.execute("set local statement_timeout = 0")
         for name, query in list_invariants():

@@ -1,0 +1,50 @@
+-- Reserves an amount of the presented card until p_expires_at; stores the answer. The limits of a redeem apply.
+-- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+create or replace function stored_value_hold(
+    p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text, p_expires_at timestamptz
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v_card stored_value_card;
+    v_account ledger_account;
+    v_reason text;
+    v_spendable bigint;
+    v_available bigint;
+    v_hash bytea;
+begin
+    return query select * from stored_value_replay(p_request, 'hold', p_amount, p_currency, null);
+    if found then
+        return;
+    end if;
+    v_card := stored_value_find_card(p_presented);
+    v_reason := stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency);
+    if p_presented.method = 'sun' and v_card.credential_id is not null and v_reason is distinct from 'credential_refused'
+        and not stored_value_spend_counter(v_card.credential_id, p_presented.counter)
+    then
+        v_reason := 'credential_replayed';
+    end if;
+    if v_reason is null and p_amount > v_card.redeem_single_max then
+        v_reason := 'limit_single';
+    end if;
+    if v_reason is null and (p_presented.method = 'number' or (p_amount > v_card.pin_above and p_presented.method <> 'desk')) then
+        v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
+    end if;
+    if v_reason is null then
+        select * into v_account from ledger_account where id = v_card.account_id for update;
+        v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
+        v_available := greatest(v_spendable - v_account.held, 0);
+        v_reason := case
+            when p_amount <= v_available then null
+            when p_amount <= v_spendable then 'insufficient_because_of_hold'
+            else 'insufficient_funds'
+        end;
+    end if;
+    if v_reason is null then
+        v_hash := ledger_place_hold(p_request, v_account, p_amount, p_expires_at);
+        return next stored_value_reply_with(
+            p_request, 'hold', null, p_amount, p_amount, p_currency, v_account.balance, v_available - p_amount,
+            v_account.position + 1, v_card, null, v_hash);
+    else
+        return next stored_value_reply_with(
+            p_request, 'hold', v_reason, p_amount, 0, p_currency, v_account.balance, v_available, null, v_card, null, null);
+    end if;
+end $$;

@@ -1,0 +1,217 @@
+"""Races on real connections with a barrier. Each has its negative control: it fails with the guard taken out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from prepaid.cards.models import Credential
+from prepaid.identifiers import uuid7
+from prepaid.ledger.loading import SITE
+from prepaid.money import Money
+from prepaid.runner.cluster import SUPERUSER
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.redeem import redeem
+from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
+
+pytestmark = pytest.mark.race
+THREADS = 100
+
+
+def outcomes(results: list[Answer | Exception]) -> Counter[str]:
+    return Counter(
+        f"{result.outcome}{' again' if result.replayed else ''}" if isinstance(result, Answer) else type(result).__name__
+        for result in results
+    )
+
+
+def change(statement: str) -> None:
+    """Change the scratch database as a superuser."""
+    settings = connection.settings_dict
+    with psycopg.connect(host=settings["HOST"], dbname=settings["NAME"], user=SUPERUSER, autocommit=True) as superuser:
+        superuser.execute(statement)
+
+
+def take_out(function: str, guard: str, *, instead: str = "") -> None:
+    """Load a function of the scratch database again without its guard."""
+    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
+    text = file.read_text()
+    assert guard in text, f"{function} has no {guard!r}"
+    change(text.replace(guard, instead))
+
+
+def race_one_id(shop: Shop, held: HeldCard) -> list[Answer | Exception]:
+    request, tap = shop.request(), held.tap()
+    return together([lambda: redeem(request, tap, Money(100, "CNY"))] * THREADS)
+
+
+def race_for_seven(shop: Shop, held: HeldCard) -> list[Answer | Exception]:
+    taps = [(shop.request(), held.typed(b"right")) for _ in range(THREADS)]
+
+    def spend(tap: Any) -> Callable[[], Answer]:
+        return lambda: redeem(tap[0], tap[1], Money(100, "CNY"))
+
+    return together([spend(tap) for tap in taps])
+
+
+def numbered_card(shop: Shop, balance: int) -> HeldCard:
+    return shop.card(balance=balance, method="number", pin=b"right")
+
+
+def test_hundred_threads_with_one_id_post_once_and_replay_the_rest(committed_db: None) -> None:
+    shop = open_shop()
+    held = shop.card(balance=1000)
+
+    results = race_one_id(shop, held)
+
+    assert outcomes(results) == {"approved": 1, "approved again": THREADS - 1}
+    assert held.balance() == 900
+    assert len({result.hash for result in results if isinstance(result, Answer)}) == 1
+    assert_ledger_is_clean()
+
+
+def test_without_the_unique_id_one_id_posts_more_than_once(scratch_db: str) -> None:
+    shop = open_shop()
+    held = numbered_card(shop, 10_000)
+    change("alter table ledger_answer drop constraint ledger_answer_pkey")
+    change("drop index ledger_answer_sequence_once")
+    request, tap = shop.request(), held.typed(b"right")
+
+    results = together([lambda: redeem(request, tap, Money(100, "CNY"))] * THREADS)
+
+    assert outcomes(results) != {"approved": 1, "approved again": THREADS - 1}
+    assert held.balance() < 9_900
+
+
+def test_hundred_threads_on_money_for_seven_succeed_seven_times(committed_db: None) -> None:
+    shop = open_shop()
+    held = numbered_card(shop, 700)
+
+    results = race_for_seven(shop, held)
+
+    assert outcomes(results) == {"approved": 7, "declined": THREADS - 7}
+    assert {result.reason for result in results if isinstance(result, Answer)} == {None, "insufficient_funds"}
+    assert held.balance() == 0
+    assert_ledger_is_clean()
+
+
+def test_without_the_look_at_the_chain_seven_is_missed(scratch_db: str) -> None:
+    take_out("ledger_post", " and position = p_before.position")
+    shop = open_shop()
+    held = shop.card(balance=700)
+    taps = [(shop.request(), held.tap()) for _ in range(THREADS)]
+    # Without PINs nothing but the account's own row orders the threads.
+    Credential.objects.filter(pk=held.credential.pk).update(method="qr")
+    presented = [(request, tap.__class__(method="qr", lookup=tap.lookup)) for request, tap in taps]
+
+    results = together([lambda one=one: redeem(one[0], one[1], Money(100, "CNY")) for one in presented])
+
+    assert outcomes(results) != {"approved": 7, "declined": THREADS - 7}
+
+
+def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> None:
+    shop = open_shop()
+    held = shop.card(balance=10_000)
+    tap = held.tap()
+    requests = [shop.request() for _ in range(20)]
+
+    results = together([lambda one=one: redeem(one, tap, Money(100, "CNY")) for one in requests])
+
+    assert outcomes(results) == {"approved": 1, "declined": 19}
+    assert {result.reason for result in results if isinstance(result, Answer)} == {None, "credential_replayed"}
+    assert held.balance() == 9_900
+    assert_ledger_is_clean()
+
+
+def test_without_the_rising_counter_one_tap_pays_twice(scratch_db: str) -> None:
+    take_out("stored_value_spend_counter", " and counter < p_counter")
+    shop = open_shop()
+    held = shop.card(balance=10_000)
+    tap = held.tap()
+    requests = [shop.request() for _ in range(20)]
+
+    results = together([lambda one=one: redeem(one, tap, Money(100, "CNY")) for one in requests])
+
+    assert outcomes(results) != {"approved": 1, "declined": 19}
+
+
+def test_original_and_its_reversal_at_once_leave_nothing_moved(committed_db: None) -> None:
+    shop = open_shop()
+    for _ in range(20):
+        held = shop.card(balance=500)
+        original, undo = shop.request(), uuid7()
+        tap = held.tap()
+
+        together(
+            [
+                lambda original=original, tap=tap: redeem(original, tap, Money(100, "CNY")),
+                lambda original=original, undo=undo: shop.reverse(original.id, id=undo),
+            ]
+        )
+        late = redeem(original, tap, Money(100, "CNY"))
+
+        assert held.balance() == 500
+        assert (late.outcome, late.reason) in {("approved", None), ("declined", "already_reversed")}
+    assert_ledger_is_clean()
+
+
+def test_fifty_undoes_of_one_redeem_give_back_once(committed_db: None) -> None:
+    shop = open_shop()
+    held = shop.card(balance=500)
+    original = shop.redeem(held, 300)
+
+    results = together([lambda: shop.void(original.id)] * 25 + [lambda: shop.reverse(original.id)] * 25)
+
+    assert held.balance() == 500
+    moved = [result for result in results if isinstance(result, Answer) and result.money_moved]
+    assert len(moved) == 1
+    assert all(isinstance(result, Answer) for result in results)
+    assert_ledger_is_clean()
+
+
+def test_without_the_undone_once_rule_in_code_the_key_still_refuses(scratch_db: str) -> None:
+    take_out("stored_value_refuse_undo", "undo.type in ('void', 'reversal')", instead="false")
+    shop = open_shop()
+    held = shop.card(balance=500)
+    original = shop.redeem(held, 300)
+    shop.void(original.id)
+
+    with pytest.raises(psycopg.errors.UniqueViolation, match="ledger_transaction_undone_once"):
+        from prepaid.stored_value import calls
+
+        request = shop.request()
+        calls.fetch(
+            f"select reply.id from stored_value_undo({calls.REQUEST}, 'void', %s::uuid, true, 0) as reply",
+            [*calls.request_values(request), original.id],
+        )
+    assert held.balance() == 500
+
+
+def test_wrong_pins_at_once_are_all_counted(committed_db: None) -> None:
+    shop = open_shop()
+    held = numbered_card(shop, 1000)
+    requests = [shop.request() for _ in range(20)]
+
+    results = together([lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests])
+
+    reasons = Counter(result.reason for result in results if isinstance(result, Answer))
+    assert reasons == {"pin_wrong": 5, "pin_locked": 15}
+    assert redeem(shop.request(), held.typed(b"right"), Money(100, "CNY")).reason == "pin_locked"
+    assert held.balance() == 1000
+
+
+def test_without_the_lock_on_the_pin_more_than_five_tries_are_had(scratch_db: str) -> None:
+    take_out("stored_value_refuse_pin", " for update")
+    shop = open_shop()
+    held = numbered_card(shop, 1000)
+    requests = [shop.request() for _ in range(THREADS)]
+
+    results = together([lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests])
+
+    reasons = Counter(result.reason for result in results if isinstance(result, Answer))
+    assert reasons["pin_wrong"] > 5
