@@ -2,3 +2,5 @@
 
 Knows the terminal API (messages.py) and readers; never imports Django or the site.
 """
+
+__version__ = "0.1.0"

@@ -180,7 +180,7 @@ class Journal:
         )
 
     def open_batch(self) -> tuple[int, int, dict[messages.TransactionType, messages.TypeTotal]] | None:
-        """Give the first and last sequence since the last batch, and approved totals by type; None if empty."""
+        """Give first and last sequence since the last batch, and approved totals by type; None if empty."""
         rows = self._rows(
             """select coalesce((select max(last_sequence) from batch), 0) + 1,
                       coalesce((select max(sequence) from entry), 0)""",

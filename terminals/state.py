@@ -70,7 +70,6 @@ class StateFolder:
         self.reader_file = self.path / "reader.json"
         self.lock_file = self.path / "agent.lock"
         self.request_file = self.path / "give-way"
-        self.log_file = self.path / "agent.log"
 
     def make(self) -> None:
         """Make the folder with mode 0700 where it is missing; StateError when that fails."""

@@ -1,0 +1,166 @@
+"""What a fault code means: one cause, one sentence for the operator, one action, in both languages.
+
+Knows the codes that this agent can observe or hear from the site; must not know how they are observed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from terminals.messages import Fix, MoneyMoved, Retry, Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A fault code and the four things that every failed answer states.
+
+    `severity`: 1 the customer waits a moment, 2 soon a problem, 3 the terminal cannot sell, 4 alarm.
+    """
+
+    code: str
+    severity: int
+    retry: Retry
+    fix: Fix
+    money_moved: MoneyMoved
+    text: Texts
+    action: Texts
+
+
+def _cause(
+    code: str,
+    severity: int,
+    retry: Retry,
+    fix: Fix,
+    texts: tuple[str, str, str, str],
+    money_moved: MoneyMoved = "no",
+) -> tuple[str, Cause]:
+    en, zh, action_en, action_zh = texts
+    cause = Cause(
+        code, severity, retry, fix, money_moved, Texts(en=en, zh=zh), Texts(en=action_en, zh=action_zh)
+    )
+    return code, cause
+
+
+# In the order of the diagnosis: power, reader, card, network, software, then what the site says.
+CAUSES: dict[str, Cause] = dict(
+    (
+        _cause("HW-PWR-01", 2, "same", "operator", (
+            "Plug in the charger", "请接通电源",
+            "Connect the power supply before a long job.", "请先接通电源，再进行长时间操作。")),
+        _cause("HW-USB-01", 3, "same", "operator", (
+            "Reader unplugged: push the cable in firmly", "读卡器断开，请插紧连接线",
+            "It reconnects by itself; otherwise use the standby.", "系统会自动重连；仍不行请用备用机。")),
+        _cause("HW-USB-02", 1, "same", "operator", (
+            "Reader moved port, reconnecting", "端口变化，正在重连", "Wait a moment.", "请稍候。")),
+        _cause("HW-DRV-01", 3, "never", "support", (
+            "The reader's driver or permission is missing", "读卡器驱动或权限缺失",
+            "Do what the detail says, or call support.", "请按详情处理，或联系技术支持。")),
+        _cause("NFC-RF-01", 1, "same", "customer", (
+            "Hold the card still and tap again", "请贴紧重刷",
+            "Lay the card flat on the reader for a second.", "请将卡片平放在读卡器上一秒。")),
+        _cause("NFC-RF-02", 1, "same", "customer", (
+            "Present one card only", "请只放一张卡",
+            "Take out one card and tap it alone.", "请取出一张卡单独刷。")),
+        _cause("NFC-CARD-01", 1, "new", "customer", (
+            "Not one of our cards", "非本店卡",
+            "Look for our name on the card, or use the printed number.", "请确认卡面，或改用印刷卡号。")),
+        _cause("NFC-CARD-02", 4, "never", "manager", (
+            "Card cannot be trusted: keep it and call the manager", "卡片异常，请联系经理",
+            "Do not give the card back before the manager has seen it.", "经理查看前请勿退还卡片。")),
+        _cause("NFC-TORN-01", 2, "same", "operator", (
+            "Tap the same card again, do not cancel", "请重刷同一张卡，勿取消",
+            "The same transaction is resumed; nothing is taken twice.",
+            "将继续同一笔交易，不会重复扣款。"), "unknown"),
+        _cause("NET-LINK-01", 3, "same", "operator", (
+            "Network cable or Wi-Fi down", "网线或无线未连接",
+            "Push the cable in, or choose the Wi-Fi again.", "请插紧网线或重新连接无线网络。")),
+        _cause("NET-GW-01", 3, "same", "operator", (
+            "Restart the router", "请重启路由器",
+            "Switch the router off and on, and wait two minutes.", "请关闭再打开路由器，等待两分钟。")),
+        _cause("NET-DNS-01", 3, "same", "support", (
+            "Internet name service fault", "域名解析失败",
+            "Tell support; the last good address is tried meanwhile.",
+            "请联系技术支持；系统会先用上次的地址。")),
+        _cause("NET-SRV-01", 3, "same", "support", (
+            "Our server is not answering", "服务器无响应",
+            "Wait a minute and try again; unknown outcomes are kept.", "请稍后重试；未知结果已保留。")),
+        _cause("NET-SLOW-01", 2, "same", "operator", (
+            "Weak signal: move nearer or use a cable", "信号弱，请靠近路由器或用网线",
+            "Move the terminal, or plug in a cable.", "请移动终端或改用网线。")),
+        _cause("NET-TLS-01", 3, "never", "support", (
+            "Check the date and time", "请核对设备时间",
+            "If the date is right, call support: nothing is sent.",
+            "若时间无误请联系技术支持；不会发送任何数据。")),
+        _cause("SW-CLK-01", 3, "same", "support", (
+            "Terminal clock wrong", "时间不准",
+            "Set the clock, or switch on automatic time.", "请校准时间，或打开自动对时。")),
+        _cause("SW-VER-01", 2, "same", "manager", (
+            "Update waiting: apply at shift end", "需升级",
+            "Update the agent when the shift ends.", "请在交班时升级终端程序。")),
+        _cause("SW-TAMP-01", 4, "never", "manager", (
+            "Unauthorised change: terminal locked", "检测到未授权修改，终端已锁定",
+            "Call the manager; use another terminal.", "请联系经理，改用其他终端。")),
+        _cause("SW-QUE-01", 3, "same", "operator", (
+            "Unsent transactions: connect now", "有未上传交易",
+            "Connect the terminal and resolve the queue.", "请连接网络并处理未决交易。")),
+        _cause("SW-JRN-01", 3, "never", "support", (
+            "The terminal's journal cannot be used", "终端流水无法使用",
+            "Nothing is sold without it: check the disk, call support.",
+            "请检查磁盘并联系技术支持；期间不能交易。")),
+        _cause("SW-STATE-01", 3, "never", "support", (
+            "The terminal's settings cannot be read", "终端设置无法读取",
+            "Check the state folder, or enrol the terminal again.", "请检查状态文件夹，或重新登记终端。")),
+        _cause("SW-ENROL-01", 3, "never", "manager", (
+            "This terminal is not enrolled", "本终端尚未登记",
+            "Ask the manager for an enrolment code.", "请向经理索取登记码。")),
+        _cause("SW-LOCK-01", 2, "same", "operator", (
+            "Another agent drives this terminal", "本终端正被另一程序使用",
+            "Close the other window first.", "请先关闭另一个窗口。")),
+        _cause("SW-APP-01", 3, "same", "support", (
+            "The agent met an error of its own", "终端程序内部错误",
+            "Try again; tell support what the detail says.", "请重试，并将详情告知技术支持。"), "unknown"),
+        _cause("bad_signature", 3, "never", "support", (
+            "The site does not accept this terminal's key", "网站不认可本终端的密钥",
+            "Enrol the terminal again.", "请重新登记终端。")),
+        _cause("terminal_retired", 3, "never", "manager", (
+            "This terminal is retired", "本终端已停用",
+            "Use another terminal, or enrol this one again.", "请改用其他终端，或重新登记。")),
+        _cause("enrolment_refused", 2, "new", "manager", (
+            "The enrolment code is used or expired", "登记码已使用或已过期",
+            "Ask the manager for a new code.", "请向经理索取新的登记码。")),
+        _cause("id_reused", 3, "never", "support", (
+            "This transaction's id was used for another one", "交易编号已被占用",
+            "Start the sale anew, and tell support.", "请重新开始交易，并告知技术支持。")),
+        _cause("sequence_reused", 3, "never", "support", (
+            "This terminal counts its transactions wrongly", "终端交易序号重复",
+            "Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
+        _cause("earlier_unresolved", 3, "same", "operator", (
+            "An earlier transaction has no known outcome", "上一笔交易结果未知",
+            "Resolve it first; the new one was not begun.", "请先处理上一笔；新交易尚未开始。")),
+        _cause("no_card", 1, "same", "customer", (
+            "No card came in time", "未在规定时间内刷卡", "Try again.", "请重试。")),
+        _cause("amount_invalid", 1, "new", "operator", (
+            "That is not an amount", "金额无效", "Type it again.", "请重新输入。")),
+        _cause("nothing_to_undo", 1, "never", "operator", (
+            "No transaction here can be undone", "没有可撤销的交易",
+            "Look for it by its reference.", "请按参考号查找。")),
+        _cause("nothing_to_close", 1, "never", "operator", (
+            "The batch is empty", "当前批次没有交易", "Nothing is to be done.", "无需处理。")),
+    )
+)  # fmt: skip
+
+
+def cause_of(code: str) -> Cause:
+    """Give what a code means; a refusal that only the site knows is told under its own code."""
+    known = CAUSES.get(code)
+    if known is not None:
+        return known
+    return Cause(
+        code,
+        2,
+        "never",
+        "support",
+        "no",
+        Texts(en="The site refused this", zh="网站拒绝了此操作"),
+        Texts(en="Tell support the code and the detail.", zh="请将代码和详情告知技术支持。"),
+    )

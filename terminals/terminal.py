@@ -1,0 +1,173 @@
+"""One enrolled terminal, opened: its folder, journal, line to the site and transactions, held together.
+
+Knows how the parts are made from the state folder; must not know who uses them.
+"""
+
+from __future__ import annotations
+
+import base64
+import platform
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from terminals import __version__, messages
+from terminals.batches import ClosedBatch, close_batch
+from terminals.connection import Connection, Timeouts
+from terminals.errors import StateError, TerminalError
+from terminals.heartbeat import tell_health
+from terminals.journal import Entry, Journal
+from terminals.site import Site
+from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
+from terminals.transactions import Patience, Transactions
+
+
+class Terminal:
+    """An enrolled terminal. Whoever opens it to write holds the agent lock."""
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        *,
+        operator: str | None = None,
+        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Open the terminal of a state folder; StateError or JournalError when it cannot be used."""
+        self.folder = folder
+        self.enrolment = folder.enrolment()
+        self.operator = operator
+        self.connection = Connection(
+            self.enrolment.site,
+            terminal_id=self.enrolment.terminal_id,
+            key=folder.private_key(),
+            timeouts=timeouts,
+            last_address=folder.site_notes().address,
+        )
+        self.site = Site(self.connection)
+        self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
+        self.transactions = Transactions(
+            site=self.site,
+            journal=self.journal,
+            currency=self.enrolment.currency,
+            operator=operator,
+            patience=patience,
+        )
+
+    def close(self) -> None:
+        """Close the line and the journal."""
+        self.connection.close()
+        self.journal.close()
+
+    def void_last(self) -> Entry:
+        """Void the last approved redeem or load of the open batch; TerminalError where there is none."""
+        original = self.journal.find_last_undoable()
+        if original is None:
+            raise TerminalError("nothing_to_undo")
+        return self.transactions.void(original.id)
+
+    def cancel_pending(self) -> Entry:
+        """Reverse the oldest transaction without a known outcome; TerminalError where there is none."""
+        for entry in self.journal.list_pending():
+            if entry.type not in {"void", "reversal"}:
+                return self.transactions.reverse(entry.id)
+        raise TerminalError("nothing_to_undo")
+
+    def close_batch(self) -> ClosedBatch:
+        """Resolve what is unresolved, then close the open batch."""
+        self.transactions.resolve()
+        return close_batch(self.site, self.journal)
+
+    def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
+        """Tell the site how this terminal is."""
+        return tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+
+    def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
+        """Note a fault for the next heartbeat."""
+        self.journal.record_fault(
+            messages.Fault(
+                code=code[:32],
+                at=datetime.now(UTC),
+                entry=entry,
+                operator=self.operator,
+                detail=detail[:500] or None,
+            )
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT) -> Enrolment:
+    """Enrol this machine as a terminal with a new key; what the site answered returns and is kept.
+
+    A folder enrolled before keeps its old journal under the old terminal's id; StateError while that journal
+    still holds a transaction without a known outcome. Raises what Connection.call raises.
+    """
+    folder.make()
+    earlier = folder.enrolment() if folder.is_enrolled() else None
+    if earlier is not None:
+        _see_nothing_pending(folder, earlier)
+    pending_key = StateFolder(folder.path / "enrolling")
+    pending_key.make()
+    public = pending_key.make_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    connection = Connection(site.rstrip("/"))
+    try:
+        enrolled = Site(connection).enrol(
+            messages.EnrolRequest(
+                code=code,
+                public_key=base64.b64encode(public).decode(),
+                agent_version=__version__,
+                platform=f"{platform.system()} {platform.release()} {platform.machine()}"[:120],
+            )
+        )
+    finally:
+        connection.close()
+    if earlier is not None:
+        _put_journal_aside(folder, earlier.terminal_id)
+    write_durably(folder.key_file, pending_key.key_file.read_bytes())
+    enrolment = Enrolment(
+        site=site.rstrip("/"),
+        terminal_id=enrolled.terminal_id,
+        name=enrolled.name,
+        store_code=enrolled.store.code,
+        store_name=enrolled.store.name,
+        currency=enrolled.currency,
+        timezone=enrolled.timezone,
+        policy=enrolled.policy,
+        enrolled_at=datetime.now(UTC),
+        reader=reader,
+    )
+    folder.save_enrolment(enrolment)
+    pending_key.key_file.unlink()
+    pending_key.path.rmdir()
+    return enrolment
+
+
+def _see_nothing_pending(folder: StateFolder, earlier: Enrolment) -> None:
+    if not folder.journal_file.exists():
+        return
+    journal = Journal(folder.journal_file, earlier.terminal_id)
+    try:
+        pending = journal.list_pending()
+    finally:
+        journal.close()
+    if pending:
+        raise StateError(
+            "SW-QUE-01", f"{len(pending)} transactions have no known outcome: resolve them first"
+        )
+
+
+def _put_journal_aside(folder: StateFolder, terminal_id: UUID) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        file = folder.journal_file.with_name(folder.journal_file.name + suffix)
+        if file.exists():
+            file.rename(file.with_name(f"journal-{terminal_id}.sqlite{suffix}"))
