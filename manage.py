@@ -4,9 +4,9 @@
 import os
 import sys
 
-OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "flush", "test"}
+OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "flush", "up"}
 COMMANDS_WITHOUT_DATABASE = {
-    "help", "--help", "-h", "version", "--version", "makemessages", "compilemessages", "collectstatic",
+    "help", "--help", "-h", "version", "--version", "makemessages", "compilemessages", "collectstatic", "makemigrations",
     "diffsettings", "findstatic", "up",
 }  # fmt: skip
 
@@ -16,8 +16,6 @@ def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in OWNER_COMMANDS:
         os.environ["PREPAID_DATABASE_ROLE"] = "owner"
-    # A command has the terminal to itself: it needs no pool of connections.
-    os.environ.setdefault("DATABASE_POOL", "0")
     if command not in COMMANDS_WITHOUT_DATABASE:
         from prepaid.runner import database
 

@@ -1,10 +1,15 @@
 """The site as a WSGI application, for granian or any other server."""
 
 import os
+import signal
 
 from prepaid.runner import database
+from prepaid.runner.children import follow_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prepaid.settings")
+os.environ.setdefault("DATABASE_POOL", "8")
+# A server's worker must not outlive a master that was killed.
+follow_parent(signal.SIGTERM)
 database.start_unless_given()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402  (the database comes first)

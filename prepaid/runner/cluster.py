@@ -120,7 +120,7 @@ def make_folder(folder: Path, account: Account) -> None:
         status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != account.user_id or status.st_mode & 0o077:
         raise DatabaseError(
-            f"{folder} must be a folder that only {account.name or 'you'} may enter: remove it and start again."
+            f"{folder} must be a folder that only {account.name or 'you'} may enter: remove it."
         )
 
 
@@ -143,7 +143,7 @@ def make_tables(cluster: Cluster, found: Binaries, account: Account) -> Path:
         if version != found.version:
             raise DatabaseError(
                 f"The database in {tables} was made by PostgreSQL {version}, and {found.folder} is version "
-                f"{found.version}: set PG_BIN to the programs of version {version}, or start with another --data."
+                f"{found.version}: set PG_BIN to version {version}, or use another --data."
             )
         return tables
     if tables.exists() and any(tables.iterdir()):

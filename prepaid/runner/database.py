@@ -82,12 +82,9 @@ def lock(path: Path, operation: int) -> int:
 def has_keeper(cluster: Cluster) -> bool:
     descriptor = os.open(cluster.folder / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor, fcntl.LOCK_EX)
     finally:
         os.close(descriptor)
-    return False
 
 
 def start_keeper(cluster: Cluster) -> None:
@@ -112,10 +109,35 @@ def start_keeper(cluster: Cluster) -> None:
         )
 
 
-def wait_for_stop(cluster: Cluster) -> None:
-    """Wait until the keeper of a cluster that is not used here is gone. Raises DatabaseError."""
-    deadline = time.monotonic() + KEEPER_EXIT_TIMEOUT_S
+def leave(cluster: Cluster, timeout_s: float) -> None:
+    """Stop using a cluster, and wait for its server's end unless others use it. Raises DatabaseError."""
+    held = held_locks.pop(cluster.folder, None)
+    if held is None:
+        return
+    os.close(held)
+    deadline = time.monotonic() + timeout_s
     while has_keeper(cluster):
+        if has_other_users(cluster):
+            return
         if time.monotonic() > deadline:
-            raise DatabaseError(f"The database in {cluster.folder} is still used.")
+            raise DatabaseError(f"The database in {cluster.folder} did not stop.")
         time.sleep(0.05)
+
+
+def has_other_users(cluster: Cluster) -> bool:
+    """Whether anyone else uses the cluster: a shared lock can then be had, and an exclusive one cannot."""
+    descriptor = os.open(cluster.folder / "users.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not try_lock(descriptor, fcntl.LOCK_SH):
+            return False
+        return not try_lock(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -44,7 +44,7 @@ def words(name: str, default: list[str]) -> list[str]:
 
 
 def secret(name: str) -> str:
-    """Read a secret from the variable or from the file that NAME_FILE points to; empty when neither is set."""
+    """Read a secret from the variable or from the file that NAME_FILE points to; empty when neither is."""
     path = os.environ.get(f"{name}_FILE")
     if path:
         try:

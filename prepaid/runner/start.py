@@ -1,0 +1,149 @@
+"""The order in which `./run` brings everything up, and what it says to the person who started it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.db import connections
+
+from prepaid.runner import database
+from prepaid.runner.binaries import DatabaseError
+from prepaid.runner.environment import BASE_FOLDER, data_folder
+from prepaid.runner.programs import StartError, clock_program, wait_for_web, web_program, worker_program
+from prepaid.runner.supervisor import ChildEnded, StopRequested, Supervisor, on_signals, request_stop
+from prepaid.runner.translations import compile_translations
+
+STOP_WAIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Choices:
+    host: str
+    port: int
+    demo: bool
+    terminal: bool
+
+
+def run_site(choices: Choices) -> int:
+    """Run until stopped. Returns the exit code: 0 when asked to stop, 1 when something failed."""
+    supervisor = Supervisor()
+    code = 0
+    # This runs as the tables' owner, to migrate; nothing that it starts does.
+    os.environ.pop("PREPAID_DATABASE_ROLE", None)
+    with on_signals(request_stop):
+        try:
+            claim_data_folder()
+            refuse_taken_port(choices)
+            started_at = time.monotonic()
+            prepare(choices, supervisor)
+            serve(choices, supervisor)
+            say_what_next(choices, time.monotonic() - started_at)
+            supervisor.watch()
+        except StopRequested:
+            say("Stopping.")
+        except (ChildEnded, StartError, DatabaseError) as error:
+            say(f"{error} Stopping the rest." if isinstance(error, ChildEnded) else str(error))
+            code = 1
+        finally:
+            supervisor.stop()
+            let_go_of_database()
+    return code
+
+
+def claim_data_folder() -> None:
+    """Refuse a second site on the same data. The lock goes with this, however it ends."""
+    data_folder().mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data_folder() / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartError(
+            f"The site already runs with the data in {data_folder()}: use that one, or choose another --data."
+        ) from None
+
+
+def refuse_taken_port(choices: Choices) -> None:
+    family = socket.AF_INET6 if ":" in choices.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((choices.host, choices.port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise StartError(
+                f"Port {choices.port} on {choices.host} cannot be used ({reason}): choose a --port."
+            ) from error
+
+
+def prepare(choices: Choices, supervisor: Supervisor) -> None:
+    """Bring up the database with its tables, translations and demonstration data."""
+    if not os.environ.get("DATABASE_URL"):
+        say("Starting PostgreSQL.")
+        supervisor.keep_open = (database.start(database.embedded_cluster()),)
+    say("Bringing the tables up to date.")
+    call_command("migrate", verbosity=0, interactive=False)
+    connections.close_all()
+    compile_translations(Path(settings.LOCALE_PATHS[0]))
+    if choices.demo and "demo" in get_commands():
+        say("Looking after the demonstration data.")
+        run_command("demo")
+
+
+def run_command(*words: str) -> str:
+    """Run a management command as the application's role; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(BASE_FOLDER / "manage.py"), *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StartError(f"`manage.py {words[0]}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def serve(choices: Choices, supervisor: Supervisor) -> None:
+    say("Starting the site.")
+    supervisor.start(web_program(choices.host, choices.port))
+    supervisor.start(worker_program())
+    supervisor.start(clock_program())
+    wait_for_web(choices.host, choices.port, supervisor.check)
+
+
+def let_go_of_database() -> None:
+    """Stop using the embedded database and wait for its server's end, unless another still uses it."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    connections.close_all()
+    with contextlib.suppress(DatabaseError):
+        database.leave(database.embedded_cluster(), STOP_WAIT_S)
+
+
+def say(sentence: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        print(sentence, flush=True)
+
+
+def say_what_next(choices: Choices, took_s: float) -> None:
+    address = f"http://{choices.host}:{choices.port}"
+    say(f"\nThe site is ready after {took_s:.1f} seconds: open {address} in a browser.")
+    if choices.demo:
+        say("Log in as cashier / cashier, manager / manager or admin / admin.")
+    say("Ctrl-C stops everything; the data stays.\n")
+
+
+def write_running(about: dict[str, Any]) -> None:
+    path = data_folder() / "running.json"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(about, indent=1) + "\n")
+    fresh.replace(path)
