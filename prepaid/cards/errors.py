@@ -1,0 +1,46 @@
+"""The errors of cards.
+
+Knows causes; must not know HTTP or screens.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from prepaid.ledger.errors import PrepaidError
+
+
+class CardError(PrepaidError):
+    """An error of a card."""
+
+
+class CardNotFound(CardError):
+    """There is no such card."""
+
+    code = "card_not_found"
+
+    def __init__(self, card_id: UUID) -> None:
+        super().__init__(f"There is no card {card_id}.")
+        self.card_id = card_id
+
+
+class ChangeRefused(CardError):
+    """A card's state does not allow the change; nothing changed."""
+
+    code = "change_refused"
+
+    def __init__(self, card_id: UUID, *, change: str, state: str) -> None:
+        super().__init__(f"A card that is {state} does not {change.replace('_', ' ')}.")
+        self.card_id = card_id
+        self.change = change
+        self.state = state
+
+
+class NumbersExhausted(CardError):
+    """No free number was found under a prefix, in as many tries as are made."""
+
+    code = "numbers_exhausted"
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(f"No free card number was found under {prefix}.")
+        self.prefix = prefix

@@ -1,0 +1,105 @@
+"""Card numbers, PINs and printed codes: how they are made, checked and read from what people type and scan.
+
+Knows digits; must not know keys or a database, which alone makes a number unique.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from typing import Literal
+
+from stdnum import luhn
+
+NUMBER_DIGITS_MIN = 16
+NUMBER_DIGITS_MAX = 20
+# However long the issuer's prefix is, this many digits of a number are random.
+NUMBER_RANDOM_DIGITS_MIN = 11
+PREFIX_DIGITS_MAX = NUMBER_DIGITS_MAX - NUMBER_RANDOM_DIGITS_MIN - 1
+PIN_DIGITS = 6
+QR_DIGITS = 20
+# Tells a printed code from a number and from the payment codes of Alipay, WeChat Pay and UnionPay.
+QR_PREFIX = "87"
+_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
+
+
+def make_number(prefix: str) -> str:
+    """Make a random card number under an issuer's prefix: 16 to 20 digits, the last one Luhn's check.
+
+    ValueError for a prefix that is not 1 to 8 digits or is that of printed codes.
+    """
+    if not re.fullmatch(f"[0-9]{{1,{PREFIX_DIGITS_MAX}}}", prefix) or prefix.startswith(QR_PREFIX):
+        raise ValueError(f"a prefix is 1 to {PREFIX_DIGITS_MAX} digits and does not begin with {QR_PREFIX}")
+    length = max(NUMBER_DIGITS_MIN, len(prefix) + NUMBER_RANDOM_DIGITS_MIN + 1)
+    return _make_digits(prefix, length, shortest=NUMBER_DIGITS_MIN)
+
+
+def make_qr() -> str:
+    """Make a printed code: 20 digits, of which 17 are random and the last is a check. A bearer secret."""
+    return _make_digits(QR_PREFIX, QR_DIGITS, shortest=QR_DIGITS)
+
+
+def make_pin() -> str:
+    """Make a random PIN of 6 digits."""
+    return _random_digits(PIN_DIGITS)
+
+
+def parse_number(text: str) -> str | None:
+    """Read a typed or scanned card number, in groups or not; None where it cannot be one."""
+    digits = _digits_of(text)
+    if not NUMBER_DIGITS_MIN <= len(digits) <= NUMBER_DIGITS_MAX or digits.startswith(QR_PREFIX):
+        return None
+    return digits if luhn.is_valid(digits) else None
+
+
+def parse_qr(text: str) -> str | None:
+    """Read a scanned or typed printed code; None where it cannot be one, cut scans among them."""
+    digits = _digits_of(text)
+    if len(digits) != QR_DIGITS or not digits.startswith(QR_PREFIX):
+        return None
+    return digits if luhn.is_valid(digits) else None
+
+
+def parse_pin(text: str) -> str:
+    """Read a typed PIN: without spaces, full-width digits made plain."""
+    return _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
+
+
+def classify(text: str) -> Literal["number", "qr"] | None:
+    """Say which of ours a typed or scanned text can be; None where it is neither."""
+    if parse_qr(text) is not None:
+        return "qr"
+    return "number" if parse_number(text) is not None else None
+
+
+def grouped(digits: str) -> str:
+    """Write a number or printed code in groups of four, as it is printed."""
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def _make_digits(prefix: str, length: int, *, shortest: int) -> str:
+    while True:
+        body = prefix + _random_digits(length - len(prefix) - 1)
+        digits = body + luhn.calc_check_digit(body)
+        if not _has_valid_part(digits, shortest):
+            return digits
+
+
+def _has_valid_part(digits: str, shortest: int) -> bool:
+    """Say whether a scan that lost digits at its ends could pass the check: such numbers are never given out."""
+    return any(
+        luhn.is_valid(digits[start : start + length])
+        for length in range(shortest, len(digits))
+        for start in range(len(digits) - length + 1)
+    )
+
+
+def _random_digits(count: int) -> str:
+    return str(secrets.randbelow(10**count)).zfill(count)
+
+
+def _digits_of(text: str) -> str:
+    """Drop spaces and dashes and make full-width digits plain; empty where anything else stands in between."""
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
+    return plain if re.fullmatch("[0-9]+", plain) else ""
