@@ -1,4 +1,4 @@
-"""A shop of its own for each test: store, program, terminal and cards, with the calls that tests make of them."""
+"""A shop of its own for each test: store, program, terminal, cards, and the calls that tests make of them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ class Shop:
         }
         return Request(**values | changed)
 
-    def card(self, *, balance: int = 0, method: str = "sun", pin: bytes | None = None, **changed: Any) -> HeldCard:
+    def card(
+        self, *, balance: int = 0, method: str = "sun", pin: bytes | None = None, **changed: Any
+    ) -> HeldCard:
         account = Account.objects.create(program=self.program)
         open_account(account.id, currency=self.program.currency, at=self.at)
         values: dict[str, Any] = {"last_four": "4242", "state": Card.State.ACTIVE, "issued_at": self.at}
@@ -137,7 +139,7 @@ def open_shop(**program: Any) -> Shop:
 
 
 def together(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Exception]:
-    """Run calls at the same moment, each on a thread and a connection of its own; give results in their order."""
+    """Run calls at the same moment, each on its own thread and connection; give results in their order."""
     barrier = threading.Barrier(len(calls))
     results: list[Answer | Exception] = [RuntimeError("did not run")] * len(calls)
 

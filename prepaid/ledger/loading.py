@@ -36,8 +36,10 @@ def load_functions(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
         for file in list_function_files():
             cursor.execute(file.read_text(encoding="utf-8"))
         cursor.execute("reset check_function_bodies")
-        cursor.execute("select format('revoke execute on function %s from public', oid::regprocedure) "
-                       "from pg_proc where proname ~ '^(ledger|stored_value|settlement)_' and prokind = 'f'")
+        cursor.execute(
+            "select format('revoke execute on function %s from public', oid::regprocedure) "
+            "from pg_proc where proname ~ '^(ledger|stored_value|settlement)_' and prokind = 'f'"
+        )
         for (statement,) in cursor.fetchall():
             cursor.execute(statement)
             if role:

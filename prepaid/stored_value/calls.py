@@ -19,17 +19,17 @@ from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.requests import Request
 
 REQUEST = (
-    "row(%s::uuid, %s::bytea, %s::uuid, %s::bigint, %s::uuid, %s::date, %s::timestamptz, %s::timestamptz, %s::text, "
-    "%s::text)::ledger_request"
+    "row(%s::uuid, %s::bytea, %s::uuid, %s::bigint, %s::uuid, %s::date, %s::timestamptz, %s::timestamptz, "
+    "%s::text, %s::text)::ledger_request"
 )
 PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)::stored_value_presented"
 REPLY = (
-    "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, reply.balance, reply.available, "
-    "reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, "
-    "reply.sequence, reply.card_id"
+    "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, reply.balance, "
+    "reply.available, reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, "
+    "reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
 )
 ATTEMPTS_MAX = 3
-# A repeat that raced its first call, two calls that locked in a circle: call again, and the stored answer is there.
+# A repeat that raced its first call, calls that locked in a circle: call again, the stored answer is there.
 _AGAIN = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
 _LATER = (errors.LockNotAvailable, errors.QueryCanceled, errors.OperationalError, psycopg.InterfaceError)
 

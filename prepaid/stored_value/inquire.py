@@ -10,8 +10,8 @@ from prepaid.stored_value.calls import PRESENTED, fetch, presented_values
 from prepaid.stored_value.requests import Origin
 
 _SQL = (
-    "select told.reason, told.card_id, told.account_id, told.last_four, told.state, told.program_code, told.currency, "
-    "told.balance, told.available, told.held, told.expires_on "
+    "select told.reason, told.card_id, told.account_id, told.last_four, told.state, told.program_code, "
+    "told.currency, told.balance, told.available, told.held, told.expires_on "
     f"from stored_value_inquire({PRESENTED}, %s::uuid, %s::date) as told"
 )
 

@@ -22,6 +22,13 @@ def load(
     return transact(
         "stored_value_load",
         request,
-        [*presented_values(presentation), amount.amount_minor, amount.currency, tender, tender_reference, account],
+        [
+            *presented_values(presentation),
+            amount.amount_minor,
+            amount.currency,
+            tender,
+            tender_reference,
+            account,
+        ],
         placeholders=f"{PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid",
     )

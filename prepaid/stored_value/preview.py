@@ -26,4 +26,6 @@ def preview(posting: Callable[[], Answer]) -> Preview:
     with transaction.atomic():
         answer = posting()
         transaction.set_rollback(True)
-    return Preview(balance_after_minor=answer.balance_minor if answer.approved else None, reason=answer.reason)
+    return Preview(
+        balance_after_minor=answer.balance_minor if answer.approved else None, reason=answer.reason
+    )

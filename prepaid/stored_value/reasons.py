@@ -1,4 +1,4 @@
-"""Why a transaction is declined: one table in the order of precedence, the same in SQL, API, screens and docs.
+"""Why a transaction is declined: one table in the order of precedence, as in SQL, API, screens and docs.
 
 Knows causes, what may be retried, who can mend it and the sentence in both languages; must not know HTTP.
 """

@@ -10,7 +10,9 @@ from prepaid.stored_value.calls import PRESENTED, presented_values, transact
 from prepaid.stored_value.requests import Request
 
 
-def redeem(request: Request, presentation: Presentation, amount: Money, *, allow_partial: bool = False) -> Answer:
+def redeem(
+    request: Request, presentation: Presentation, amount: Money, *, allow_partial: bool = False
+) -> Answer:
     """Spend an amount of the presented card, or with `allow_partial` what is available of it.
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.

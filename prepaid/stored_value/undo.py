@@ -15,7 +15,7 @@ def void(request: Request, original: UUID) -> Answer:
 
 
 def reverse(request: Request, original: UUID) -> Answer:
-    """Undo an own transaction whose answer never came, seen or not; always safe to repeat. Locks the account."""
+    """Undo an own transaction whose answer never came, seen or not; safe to repeat. Locks the account."""
     return _undo(request, "reversal", original)
 
 

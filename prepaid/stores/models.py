@@ -22,7 +22,9 @@ class Store(models.Model):
     name_zh = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3)
     timezone = models.CharField(max_length=64, default="Asia/Shanghai")
-    day_starts_at = models.TimeField(default=time.min, help_text="Local time at which the business date changes.")
+    day_starts_at = models.TimeField(
+        default=time.min, help_text="Local time at which the business date changes."
+    )
     opened_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -73,7 +75,9 @@ class Till(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="tills")
     name = models.CharField(max_length=40)
-    terminal = models.OneToOneField(Terminal, on_delete=models.SET_NULL, null=True, blank=True, related_name="till")
+    terminal = models.OneToOneField(
+        Terminal, on_delete=models.SET_NULL, null=True, blank=True, related_name="till"
+    )
 
     class Meta:
         ordering = ("store", "name")
@@ -92,7 +96,9 @@ class Staff(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="staff")
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="staff")
-    till = models.ForeignKey(Till, on_delete=models.SET_NULL, null=True, blank=True, help_text="Where this person works now.")
+    till = models.ForeignKey(
+        Till, on_delete=models.SET_NULL, null=True, blank=True, help_text="Where this person works now."
+    )
     code = models.CharField(max_length=32, unique=True)
     role = models.CharField(max_length=8, choices=Role.choices, default=Role.CASHIER)
 

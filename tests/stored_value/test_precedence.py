@@ -86,7 +86,9 @@ def change(shop: Shop, held: HeldCard, row: Row) -> None:
             model._default_manager.filter(pk=pk).update(**fields)
     if row.held:
         desk = Presentation(method="desk", card_id=held.card.id)
-        assert hold(shop.request(), desk, Money(row.held, "CNY"), expires_at=NOON + timedelta(days=1)).approved
+        assert hold(
+            shop.request(), desk, Money(row.held, "CNY"), expires_at=NOON + timedelta(days=1)
+        ).approved
 
 
 def ask(kind: str, shop: Shop, held: HeldCard, **asked: Any) -> Answer:
@@ -124,7 +126,12 @@ def test_one_changed_thing_is_declined_with_its_reason_and_moves_nothing(kind: s
 
     answer = ask(kind, shop, held, **row.ask)
 
-    assert (answer.outcome, answer.reason, answer.approved_minor, answer.hash) == ("declined", row.reason, 0, None)
+    assert (answer.outcome, answer.reason, answer.approved_minor, answer.hash) == (
+        "declined",
+        row.reason,
+        0,
+        None,
+    )
     assert figures() == before
     assert_ledger_is_clean()
 
@@ -154,13 +161,19 @@ def test_a_locked_pin_answers_alike_for_right_and_wrong() -> None:
     shop, held = ordinary_card()
     Credential.objects.filter(pk=held.credential.pk).update(pin_failures=5)
 
-    assert [ask("redeem", shop, held, pin=pin).reason for pin in (RIGHT, WRONG)] == ["pin_locked", "pin_locked"]
+    assert [ask("redeem", shop, held, pin=pin).reason for pin in (RIGHT, WRONG)] == [
+        "pin_locked",
+        "pin_locked",
+    ]
 
 
 def test_the_right_pin_forgets_the_wrong_ones() -> None:
     shop, held = ordinary_card()
 
-    reasons = [ask("redeem", shop, held, pin=pin, amount=100).reason for pin in [WRONG] * 4 + [RIGHT] + [WRONG] * 4 + [RIGHT]]
+    reasons = [
+        ask("redeem", shop, held, pin=pin, amount=100).reason
+        for pin in [WRONG] * 4 + [RIGHT] + [WRONG] * 4 + [RIGHT]
+    ]
 
     assert reasons == ["pin_wrong"] * 4 + [None] + ["pin_wrong"] * 4 + [None]
 

@@ -1,9 +1,10 @@
-"""Races on real connections with a barrier. Each has its negative control: it fails with the guard taken out."""
+"""Races on real connections with a barrier, each with its negative control: it fails with the guard out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from prepaid.identifiers import uuid7
 from prepaid.ledger.loading import SITE
 from prepaid.money import Money
 from prepaid.runner.cluster import SUPERUSER
+from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.redeem import redeem
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
@@ -25,7 +27,9 @@ THREADS = 100
 
 def outcomes(results: list[Answer | Exception]) -> Counter[str]:
     return Counter(
-        f"{result.outcome}{' again' if result.replayed else ''}" if isinstance(result, Answer) else type(result).__name__
+        f"{result.outcome}{' again' if result.replayed else ''}"
+        if isinstance(result, Answer)
+        else type(result).__name__
         for result in results
     )
 
@@ -33,7 +37,9 @@ def outcomes(results: list[Answer | Exception]) -> Counter[str]:
 def change(statement: str) -> None:
     """Change the scratch database as a superuser."""
     settings = connection.settings_dict
-    with psycopg.connect(host=settings["HOST"], dbname=settings["NAME"], user=SUPERUSER, autocommit=True) as superuser:
+    with psycopg.connect(
+        host=settings["HOST"], dbname=settings["NAME"], user=SUPERUSER, autocommit=True
+    ) as superuser:
         superuser.execute(statement)
 
 
@@ -123,7 +129,10 @@ def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> Non
     results = together([lambda one=one: redeem(one, tap, Money(100, "CNY")) for one in requests])
 
     assert outcomes(results) == {"approved": 1, "declined": 19}
-    assert {result.reason for result in results if isinstance(result, Answer)} == {None, "credential_replayed"}
+    assert {result.reason for result in results if isinstance(result, Answer)} == {
+        None,
+        "credential_replayed",
+    }
     assert held.balance() == 9_900
     assert_ledger_is_clean()
 
@@ -178,17 +187,13 @@ def test_without_the_undone_once_rule_in_code_the_key_still_refuses(scratch_db: 
     take_out("stored_value_refuse_undo", "undo.type in ('void', 'reversal')", instead="false")
     shop = open_shop()
     held = shop.card(balance=500)
-    original = shop.redeem(held, 300)
+    original = shop.redeem(held, 300, recorded_at=shop.at - timedelta(days=1))
     shop.void(original.id)
+    request = shop.request()
+    sql = f"select reply.id from stored_value_undo({calls.REQUEST}, 'void', %s::uuid, true, 0) as reply"
 
     with pytest.raises(psycopg.errors.UniqueViolation, match="ledger_transaction_undone_once"):
-        from prepaid.stored_value import calls
-
-        request = shop.request()
-        calls.fetch(
-            f"select reply.id from stored_value_undo({calls.REQUEST}, 'void', %s::uuid, true, 0) as reply",
-            [*calls.request_values(request), original.id],
-        )
+        calls.fetch(sql, [*calls.request_values(request), original.id])
     assert held.balance() == 500
 
 
@@ -197,7 +202,9 @@ def test_wrong_pins_at_once_are_all_counted(committed_db: None) -> None:
     held = numbered_card(shop, 1000)
     requests = [shop.request() for _ in range(20)]
 
-    results = together([lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests])
+    results = together(
+        [lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests]
+    )
 
     reasons = Counter(result.reason for result in results if isinstance(result, Answer))
     assert reasons == {"pin_wrong": 5, "pin_locked": 15}
@@ -211,7 +218,9 @@ def test_without_the_lock_on_the_pin_more_than_five_tries_are_had(scratch_db: st
     held = numbered_card(shop, 1000)
     requests = [shop.request() for _ in range(THREADS)]
 
-    results = together([lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests])
+    results = together(
+        [lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests]
+    )
 
     reasons = Counter(result.reason for result in results if isinstance(result, Answer))
     assert reasons["pin_wrong"] > 5

@@ -1,0 +1,81 @@
+"""What happened to an account, newest first, as counter, office and holder read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from prepaid.identifiers import rrn_of
+
+# Whether a type adds to the balance, takes from it, or moves nothing of it.
+SIGNS = {"load": 1, "redeem": -1, "hold": 0, "release": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One approved transaction. `signed_minor` is what it did to the balance; `undone`: a later line undid it."""
+
+    id: UUID
+    type: str
+    undoes: str | None
+    amount_minor: int
+    signed_minor: int
+    balance_after_minor: int
+    occurred_at: datetime
+    recorded_at: datetime
+    store_id: UUID
+    origin_id: UUID
+    operator: str
+    original: UUID | None
+    undone: bool
+
+    @property
+    def rrn(self) -> str:
+        """Give the reference of its receipt."""
+        return rrn_of(self.id)
+
+
+_SQL = """
+select line.id, line.type, line.undoes, line.amount, line.balance_after, line.occurred_at, line.recorded_at,
+    line.store_id, line.origin_id, line.operator, line.original_id,
+    exists (select from ledger_transaction as undo
+            where undo.account_id = line.account_id and undo.original_id = line.id and undo.type in ('void', 'reversal'))
+from ledger_transaction as line
+where line.account_id = %s and line.position < coalesce(%s, 9223372036854775807)
+order by line.position desc
+limit %s
+"""
+
+
+def list_history(
+    account_id: UUID, *, limit: int = 50, before_position: int | None = None
+) -> list[HistoryLine]:
+    """List an account's transactions, newest first. Minor units. Locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, [account_id, before_position, limit])
+        return [
+            HistoryLine(
+                id=row[0],
+                type=row[1],
+                undoes=row[2],
+                amount_minor=row[3],
+                signed_minor=row[3] * sign_of(row[1], row[2]),
+                balance_after_minor=row[4],
+                occurred_at=row[5],
+                recorded_at=row[6],
+                store_id=row[7],
+                origin_id=row[8],
+                operator=row[9],
+                original=row[10],
+                undone=row[11],
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def sign_of(kind: str, undoes: str | None) -> int:
+    """Give +1 where a transaction adds to the balance, -1 where it takes from it, 0 where it does neither."""
+    return -SIGNS[undoes] if undoes in ("load", "redeem") else SIGNS[kind]
