@@ -6,9 +6,19 @@ import sys
 
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "flush", "up"}
 COMMANDS_WITHOUT_DATABASE = {
-    "help", "--help", "-h", "version", "--version", "makemessages", "compilemessages", "collectstatic", "makemigrations",
-    "diffsettings", "findstatic", "up",
-}  # fmt: skip
+    "help",
+    "--help",
+    "-h",
+    "version",
+    "--version",
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "findstatic",
+    "makemessages",
+    "makemigrations",
+    "up",
+}
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "prepaid.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -262,6 +263,7 @@ STORAGES = {
 
 # The API
 
+API_INQUIRIES_PER_MINUTE = number("API_INQUIRIES_PER_MINUTE", 60)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -274,7 +276,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 # Jobs. A message comes back when it was not acknowledged within the visibility timeout, which therefore is
 # longer than any task may run.
 
-CELERY_BROKER_URL = secret("CELERY_BROKER_URL") or "prepaid://"
+CELERY_BROKER_URL = secret("CELERY_BROKER_URL") or "prepaid://database"
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_SOFT_TIME_LIMIT = 110
 CELERY_BROKER_TRANSPORT_OPTIONS = (

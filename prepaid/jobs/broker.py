@@ -38,8 +38,8 @@ class Channel(stock.Channel):
         return f"{full[: QUEUE_NAME_LENGTH_MAX - len(digest) - 1]}_{digest}"
 
     def _new_queue(self, queue: str, **arguments: Any) -> None:
-        if not self._has_queue(queue):
-            super()._new_queue(queue, **arguments)
+        if not self._has_queue(queue):  # type: ignore[no-untyped-call]
+            super()._new_queue(queue, **arguments)  # type: ignore[no-untyped-call]
 
 
 class Transport(stock.Transport):
@@ -50,7 +50,7 @@ class Transport(stock.Transport):
     driver_name = ALIAS
 
     def _create_pgmq_client(self) -> PGMQueue:
-        options = self.client.transport_options
+        options = (self.client and self.client.transport_options) or {}
         pool = ConnectionPool(
             kwargs=connection_parameters(),
             min_size=1,

@@ -12,6 +12,8 @@ from prepaid.runner.environment import data_folder, text
 from prepaid.runner.supervisor import Program
 
 WEB_READY_TIMEOUT_S = 60.0
+# Celery's word about root is for servers; whoever tries the site as root has heard it.
+ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
 class StartError(Exception):
@@ -25,7 +27,7 @@ def web_program(host: str, port: int) -> Program:
             *[sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)],
             *["--workers", text("WEB_WORKERS", "2"), "--blocking-threads", text("WEB_THREADS", "32")],
             *["--respawn-failed-workers", "--workers-kill-timeout", "5", "--no-ws", "--http", "1"],
-            *["--log-level", "warning", "prepaid.wsgi:application"],
+            *["--log-level", "error", "prepaid.wsgi:application"],
         ],
     )
 
@@ -34,11 +36,11 @@ def worker_program() -> Program:
     return Program(
         "worker",
         [
-            *[sys.executable, "-m", "celery", "-A", "prepaid.celery", "worker", "--loglevel", "WARNING"],
+            *[sys.executable, "-m", "celery", "--quiet", "-A", "prepaid.celery", "worker", "--loglevel", "WARNING"],
             *["--concurrency", text("WORKER_CHILDREN", "2"), "--without-gossip", "--without-mingle"],
         ],
         # A job may take as long as its time limit allows, so its statements may too.
-        {"DATABASE_STATEMENT_TIMEOUT_MS": "110000", "DATABASE_POOL": "0"},
+        {"DATABASE_STATEMENT_TIMEOUT_MS": "110000", "DATABASE_POOL": "0", "PYTHONWARNINGS": ROOT_WARNING},
     )
 
 
@@ -46,7 +48,7 @@ def clock_program() -> Program:
     return Program(
         "clock",
         [
-            *[sys.executable, "-m", "celery", "-A", "prepaid.celery", "beat", "--loglevel", "WARNING"],
+            *[sys.executable, "-m", "celery", "--quiet", "-A", "prepaid.celery", "beat", "--loglevel", "WARNING"],
             *["--schedule", str(data_folder() / "beat-schedule"), "--pidfile="],
         ],
         {"DATABASE_POOL": "0"},

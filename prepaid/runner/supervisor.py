@@ -65,7 +65,7 @@ class Supervisor:
         child = subprocess.Popen(
             program.command,
             cwd=BASE_FOLDER,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | program.environment,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(program.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
