@@ -20,6 +20,7 @@ import msgspec
 
 from terminals import messages
 from terminals.errors import JournalError
+from terminals.identifiers import rrn_of
 
 State = Literal["written", "sent", "unresolved", "cancelled", "answered", "refused"]
 SCHEMA_VERSION = 1
@@ -142,6 +143,12 @@ class Journal:
     def find(self, entry_id: UUID) -> Entry | None:
         """Give the entry with this id."""
         return next(iter(self._entries("where id = ?", (str(entry_id),))), None)
+
+    def find_by_rrn(self, rrn: str) -> UUID | None:
+        """Give the newest transaction with this RRN; spaces, hyphens and case do not matter."""
+        folded = rrn.upper().replace("-", "").replace(" ", "").translate(str.maketrans("OIL", "011"))
+        ids = [UUID(row[0]) for row in self._rows("select id from entry order by sequence desc", ())]
+        return next((known for known in ids if rrn_of(known) == folded), None)
 
     def find_reversal(self, original: UUID) -> Entry | None:
         """Give the reversal written for an entry."""

@@ -38,6 +38,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "code": ("Code", "代码"),
     "time": ("Time", "时间"),
     "terminal": ("Terminal", "终端"),
+    "tap": ("present the card", "请刷卡"),
+    "batch": ("Batch", "批次"),
+    "balanced": ("Both sides agree.", "双方一致。"),
+    "differs": ("The site counts differently: an exception is recorded.", "与网站记录不一致，已登记异常。"),
+    "missing": ("The site has not seen", "网站未收到"),
     "moved_no": ("No money was moved.", "未发生扣款或入账。"),
     "moved_unknown": (
         "It is not yet known whether money was moved. Keep this slip.",

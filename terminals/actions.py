@@ -1,0 +1,323 @@
+"""What each command does, once: take the lock, do it, tell the result as text or JSON.
+
+Knows terminals, results and receipts; must not know argparse's set-up or the full screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import msgspec
+
+from terminals import messages, terminal
+from terminals.amounts import format_money, parse_amount
+from terminals.doctor import Finding, diagnose, examine, first_fault
+from terminals.errors import ConnectionFault, Refused, TerminalError
+from terminals.faults import cause_of
+from terminals.identifiers import rrn_of, uuid7
+from terminals.journal import Entry, Journal
+from terminals.lock import AgentLock
+from terminals.readers import ReaderError, open_reader
+from terminals.receipt import Language, receipt, word
+from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
+from terminals.state import StateFolder
+from terminals.terminal import Terminal
+
+AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
+
+
+def enrol(options: argparse.Namespace) -> int:
+    """Enrol this machine."""
+    folder = StateFolder(options.state)
+    with AgentLock(folder, "interactive"):
+        enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+    if options.json:
+        print(msgspec.json.encode(enrolment).decode())
+    else:
+        print(f"{enrolment.name} · {enrolment.store_name} ({enrolment.store_code}) · {enrolment.currency}")
+    return Exit.APPROVED
+
+
+def redeem(options: argparse.Namespace) -> int:
+    """Spend from a card."""
+    return _sell(
+        options,
+        lambda till, card, amount, entry_id: till.transactions.redeem(
+            card, amount, allow_partial=options.partial, entry_id=entry_id
+        ),
+    )
+
+
+def load(options: argparse.Namespace) -> int:
+    """Top a card up."""
+    tender = messages.Tender(type=options.tender, reference=options.reference)
+    return _sell(
+        options,
+        lambda till, card, amount, entry_id: till.transactions.load(
+            card, amount, tender=tender, entry_id=entry_id
+        ),
+    )
+
+
+def balance(options: argparse.Namespace) -> int:
+    """Show a card's balance."""
+    with _opened(options) as till:
+        card = _present(options, till, word("inquiry", options.lang))
+        if card is None:
+            return tell(options, no_card())
+        return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+
+
+def void(options: argparse.Namespace) -> int:
+    """Undo a known transaction."""
+    with _opened(options) as till:
+        original: UUID | None = options.original
+        if options.rrn:
+            original = till.journal.find_by_rrn(options.rrn)
+            if original is None:
+                raise TerminalError("nothing_to_undo", options.rrn)
+        entry = till.transactions.void(original) if original else till.void_last()
+        return tell(options, result_of(entry), till)
+
+
+def reverse(options: argparse.Namespace) -> int:
+    """Undo a transaction whose answer never came."""
+    with _opened(options) as till:
+        entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
+        return tell(options, result_of(entry), till)
+
+
+def queue(options: argparse.Namespace) -> int:
+    """List, resolve or export the journal."""
+    if options.resolve:
+        return _resolve(options)
+    folder = StateFolder(options.state)
+    journal = Journal(folder.journal_file, folder.enrolment().terminal_id)
+    try:
+        if options.export:
+            for line in journal.export():
+                print(line)
+        else:
+            _tell_queue(options, journal, folder.enrolment().currency)
+    finally:
+        journal.close()
+    return Exit.APPROVED
+
+
+def close(options: argparse.Namespace) -> int:
+    """Close the batch."""
+    with _opened(options) as till:
+        try:
+            closed = till.close_batch()
+        except TerminalError as error:
+            if error.code != "nothing_to_close":
+                raise
+            tell(options, result_of_error(error))
+            return Exit.APPROVED
+        if options.json:
+            shown = msgspec.to_builtins(closed.told) | msgspec.to_builtins(closed.answer)
+            print(json.dumps(shown, ensure_ascii=False))
+        else:
+            _print_batch(options, closed.told, closed.answer, till.enrolment.currency)
+        return Exit.APPROVED if closed.answer.balanced else Exit.DECLINED
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look what is wrong."""
+    findings = diagnose(examine(StateFolder(options.state), reader=options.reader))
+    worst = first_fault(findings)
+    if options.json:
+        cause = msgspec.to_builtins(cause_of(worst.code)) if worst and worst.code else None
+        shown = {
+            "ok": worst is None or worst.status == "warning",
+            "cause": cause,
+            "steps": msgspec.to_builtins(findings),
+            "duration_ms": sum(finding.duration_ms for finding in findings),
+        }
+        print(json.dumps(shown, ensure_ascii=False))
+    else:
+        print("\n".join(finding_lines(findings, options.lang)))
+    if worst is None or worst.status == "warning":
+        return Exit.APPROVED
+    family = (worst.code or "").partition("-")[0]
+    return {"HW": Exit.READER_FAULT, "NFC": Exit.READER_FAULT, "NET": Exit.NOT_SENT}.get(
+        family, Exit.NOT_READY
+    )
+
+
+def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
+    """Print a result as JSON, as a receipt, or as a sentence; its exit code returns."""
+    if getattr(options, "json", False):
+        print(result.as_json(**more))
+        return result.exit
+    language: Language = getattr(options, "lang", "en")
+    if till is not None and result.type is not None:
+        print(receipt(result, till.enrolment, language))
+    else:
+        print(f"{result.code}: {getattr(result.message, language)}", file=sys.stderr)
+    if result.action is not None:
+        print(getattr(result.action, language), file=sys.stderr)
+    if result.detail and result.outcome != "approved":
+        print(f"({result.detail})", file=sys.stderr)
+    return result.exit
+
+
+def finding_lines(findings: list[Finding], language: str) -> list[str]:
+    """Write a diagnosis as a table: a line for each step, then what to do."""
+    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
+    lines = [
+        f"{marks[finding.status]} {finding.step:<10} {finding.duration_ms:>5} ms  "
+        f"{' '.join(filter(None, (finding.code, finding.detail)))}"
+        for finding in findings
+    ]
+    worst = first_fault(findings)
+    if worst is None or worst.code is None:
+        return [*lines, "", {"en": "Everything is in order.", "zh": "一切正常。"}[language]]
+    cause = cause_of(worst.code)
+    return [*lines, "", f"{cause.code}: {getattr(cause.text, language)}", getattr(cause.action, language)]
+
+
+def _sell(options: argparse.Namespace, begin: Callable[[Terminal, messages.Card, int, UUID], Entry]) -> int:
+    with _opened(options) as till:
+        amount_minor = parse_amount(options.amount, till.enrolment.currency)
+        entry_id: UUID = options.id or uuid7()
+        known = till.transactions.find(entry_id)
+        if known is not None:
+            return tell(options, result_of(known), till, resolved=[])
+        resolved = [_brief(entry) for entry in till.transactions.resolve()]
+        if resolved and not options.json:
+            print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
+        card = _present(options, till, format_money(amount_minor, till.enrolment.currency))
+        if card is None:
+            return tell(options, no_card(), resolved=resolved)
+        try:
+            entry = begin(till, card, amount_minor, entry_id)
+        except KeyboardInterrupt:
+            written = till.journal.find(entry_id)
+            if written is None:
+                raise
+            entry = written
+        result = result_of(entry)
+        if result.outcome in {"unknown", "not_sent"}:
+            till.record_fault(result.code or "", entry=card.entry)
+        return tell(options, result, till, resolved=resolved)
+
+
+def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
+    """Take the card that the options name, or wait for a tap; None when none came in time."""
+    if options.number:
+        pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
+        return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
+    if options.qr:
+        return messages.QrCard(code=options.qr, entry="keyed")
+    stop = threading.Event()
+    timer = threading.Timer(options.wait, stop.set)
+    timer.daemon = True
+    reader = open_reader(options.reader or till.enrolment.reader)
+    try:
+        reader.open()
+        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
+        timer.start()
+        while True:
+            try:
+                tap = reader.wait_for_tap(stop=stop)
+                return tap.card if tap is not None else None
+            except ReaderError as error:
+                till.record_fault(error.code, error.detail, "tap")
+                if error.code not in AGAIN_CODES or stop.is_set():
+                    raise
+                print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
+    finally:
+        timer.cancel()
+        reader.close()
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
+    """Hold the lock and the terminal for one command; what hindered the network is kept for the heartbeat."""
+    folder = StateFolder(options.state)
+    folder.enrolment()
+    with (
+        AgentLock(folder, "interactive"),
+        Terminal(folder, operator=getattr(options, "operator", None)) as till,
+    ):
+        try:
+            yield till
+        except ConnectionFault as fault:
+            till.record_fault(fault.code, fault.detail)
+            raise
+
+
+def _resolve(options: argparse.Namespace) -> int:
+    cause: TerminalError | None = None
+    with _opened(options) as till:
+        before = till.journal.list_pending()
+        try:
+            till.transactions.resolve()
+        except (ConnectionFault, Refused) as error:
+            cause = error
+        after = [till.journal.find(entry.id) or entry for entry in before]
+        resolved = [_brief(entry) for entry in after if not entry.is_pending]
+        _tell_queue(options, till.journal, till.enrolment.currency, resolved=resolved)
+    if cause is not None and not options.json:
+        print(f"{cause.code}: {getattr(cause_of(cause.code).text, options.lang)}", file=sys.stderr)
+    return Exit.APPROVED if cause is None else Exit.UNKNOWN
+
+
+def _tell_queue(
+    options: argparse.Namespace,
+    journal: Journal,
+    currency: str,
+    resolved: list[dict[str, object]] | None = None,
+) -> None:
+    state = journal.queue()
+    entries = [_brief(entry) for entry in journal.list_pending()]
+    if options.json:
+        shown = msgspec.to_builtins(state) | {
+            "currency": currency,
+            "entries": entries,
+            "resolved": resolved or [],
+        }
+        print(json.dumps(shown, ensure_ascii=False))
+        return
+    print(f"{state.count} · {format_money(state.amount, currency)}")
+    for entry in [*entries, *(resolved or [])]:
+        amount = entry["amount"]
+        money = format_money(amount, currency) if isinstance(amount, int) else ""
+        print(f"  {entry['sequence']:>6}  {entry['rrn']}  {entry['type']:<8} {money:>14}  {entry['state']}"
+              f"  {entry['outcome'] or ''}  {entry['code'] or ''}".rstrip())  # fmt: skip
+
+
+def _brief(entry: Entry) -> dict[str, object]:
+    return {
+        "id": str(entry.id),
+        "rrn": rrn_of(entry.id),
+        "sequence": entry.sequence,
+        "type": entry.type,
+        "amount": entry.amount_minor,
+        "state": entry.state,
+        "outcome": entry.answer.outcome if entry.answer else None,
+        "code": entry.code,
+        "occurred_at": entry.occurred_at.isoformat(),
+    }
+
+
+def _print_batch(
+    options: argparse.Namespace, told: messages.BatchClose, answer: messages.BatchAnswer, currency: str
+) -> None:
+    print(f"{word('batch', options.lang)} {told.first_sequence}-{told.last_sequence}")
+    for kind, total in told.totals.items():
+        print(
+            f"  {word(kind, options.lang):<10} {total.count:>5}  {format_money(total.amount, currency):>16}"
+        )
+    print(word("balanced" if answer.balanced else "differs", options.lang))
+    if answer.missing_sequences:
+        print(f"  {word('missing', options.lang)}: {', '.join(map(str, answer.missing_sequences))}")
+    for name, both in answer.differences.items():
+        print(f"  {name}: {json.dumps(both, ensure_ascii=False)}")

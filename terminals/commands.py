@@ -1,0 +1,175 @@
+"""The command line: its words, options and help; what each word does stands in actions.py and its neighbours.
+
+Knows argparse and the exit codes; must not know how a command does its work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from terminals import __version__, actions, running
+from terminals.errors import TerminalError
+from terminals.identifiers import is_uuid7
+from terminals.results import EXIT_TEXTS, result_of_error
+from terminals.simulator.commands import add_arguments as add_simulator_arguments
+from terminals.state import FOLDER_DEFAULT, READER_DEFAULT
+
+if TYPE_CHECKING:
+    Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+WAIT_S_DEFAULT = 30.0
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code returns."""
+    parsed = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    try:
+        return run(parsed)
+    except TerminalError as error:
+        return actions.tell(parsed, result_of_error(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone: what was done is done and stands in the journal.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of every command."""
+    codes = "\n".join(f"  {code.value}  {text}" for code, text in EXIT_TEXTS.items())
+    top = argparse.ArgumentParser(
+        prog="python -m terminals",
+        description="The agent of a card terminal: reads cards, keeps a journal, posts to the site.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    common = _common()
+    _add_enrol(commands, common)
+    _add_run(commands, common)
+    _add_sales(commands, common)
+    _add_undo(commands, common)
+    _add_upkeep(commands, common)
+    add_simulator_arguments(commands)
+    return top
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        default=Path(os.environ.get("PREPAID_TERMINAL_STATE", FOLDER_DEFAULT)),
+        help=f"the terminal's own folder (default {FOLDER_DEFAULT})",
+    )
+    common.add_argument("--lang", choices=("en", "zh"), default=_language(), help="language of what is shown")
+    common.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return common
+
+
+def _add_enrol(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("enrol", parents=[common], help="make this machine a terminal of a store")
+    command.add_argument("--site", required=True, metavar="URL", help="for example https://cards.example.com")
+    command.add_argument("--code", required=True, help="the enrolment code that the manager gave")
+    command.add_argument("--reader", default=READER_DEFAULT, help=_READER_HELP)
+    command.set_defaults(run=actions.enrol)
+
+
+def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("run", parents=[common], help="sell: the full-screen terminal")
+    command.add_argument("--reader", help=_READER_HELP)
+    command.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+    command.add_argument(
+        "--headless", action="store_true", help="no screen: taps show the card at the paired counter"
+    )
+    command.set_defaults(run=running.run)
+
+
+def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    card = argparse.ArgumentParser(add_help=False)
+    card.add_argument("--reader", help=_READER_HELP)
+    card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
+    card.add_argument("--number", help="the printed card number, in place of a tap")
+    card.add_argument("--pin", help="the card's PIN; - reads it from standard input")
+    card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
+    sale = argparse.ArgumentParser(add_help=False)
+    sale.add_argument("--amount", required=True, help="in major units, such as 12.50")
+    sale.add_argument(
+        "--id", type=_id, metavar="UUID", help="UUIDv7 of the transaction: again gives the same one"
+    )
+    sale.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+
+    redeem = commands.add_parser("redeem", parents=[common, card, sale], help="spend from a card")
+    redeem.add_argument("--partial", action="store_true", help="take what the card has, if it has less")
+    redeem.set_defaults(run=actions.redeem)
+    load = commands.add_parser("load", parents=[common, card, sale], help="top a card up")
+    load.add_argument(
+        "--tender",
+        default="cash",
+        choices=("cash", "bank_card", "alipay", "wechat_pay", "bank_transfer"),
+        help="how the money came in (default cash)",
+    )
+    load.add_argument("--reference", help="the tender's own reference")
+    load.set_defaults(run=actions.load)
+    balance = commands.add_parser("balance", parents=[common, card], help="show a card's balance")
+    balance.set_defaults(run=actions.balance)
+
+
+def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    void = commands.add_parser("void", parents=[common], help="undo a known transaction of the open batch")
+    which = void.add_mutually_exclusive_group()
+    which.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the last)")
+    which.add_argument("--rrn", metavar="REFERENCE", help="which one, by its receipt")
+    void.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+    void.set_defaults(run=actions.void)
+    reverse = commands.add_parser(
+        "reverse", parents=[common], help="undo a transaction whose answer never came"
+    )
+    reverse.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the oldest)")
+    reverse.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+    reverse.set_defaults(run=actions.reverse)
+
+
+def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    queue = commands.add_parser("queue", parents=[common], help="list transactions without a known outcome")
+    queue.add_argument("--resolve", action="store_true", help="find out their outcomes now")
+    queue.add_argument("--export", action="store_true", help="print the whole journal as lines of JSON")
+    queue.set_defaults(run=actions.queue)
+    close = commands.add_parser("close", parents=[common], help="close the batch and compare its totals")
+    close.set_defaults(run=actions.close)
+    doctor = commands.add_parser("doctor", parents=[common], help="look what is wrong with this terminal")
+    doctor.add_argument("--reader", help=_READER_HELP)
+    doctor.set_defaults(run=actions.doctor)
+
+
+_READER_HELP = "usb, tty:USB0:pn532 or udp:HOST:PORT"
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 3600:
+        raise ValueError
+    return seconds
+
+
+def _id(text: str) -> UUID:
+    value = UUID(text)
+    if not is_uuid7(value):
+        raise argparse.ArgumentTypeError("not a UUIDv7")
+    return value
+
+
+def _language() -> str:
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.startswith("zh") else "en"

@@ -1,0 +1,294 @@
+"""The terminal as a person uses it: what is typed, armed, asked and answered; what each key and tap does.
+
+Knows keys by name, taps and results; must not know curses, threads or HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from terminals import messages
+from terminals.amounts import is_amount_begun, parse_amount
+from terminals.batches import ClosedBatch
+from terminals.doctor import Finding, diagnose, examine
+from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
+from terminals.journal import Entry
+from terminals.receipt import Language
+from terminals.results import Result, result_of, result_of_error, result_of_inquiry
+from terminals.state import ReaderNotes
+from terminals.terminal import Terminal
+from terminals.watch import Done, Event, ReaderChanged, Tapped
+
+Mode = Literal["redeem", "load", "balance"]
+Question = Literal["void", "cancel", "close", "quit"]
+MODES: tuple[Mode, ...] = ("redeem", "load", "balance")
+HISTORY = 5
+
+
+@dataclass
+class Shown:
+    """Everything that the screen shows."""
+
+    language: Language
+    currency: str
+    mode: Mode = "redeem"
+    typed: str = ""
+    is_armed: bool = False
+    working: str | None = None
+    question: Question | None = None
+    hint: str = ""
+    result: Result | None = None
+    batch: ClosedBatch | None = None
+    findings: list[Finding] | None = None
+    last: list[Entry] = field(default_factory=list)
+    queue: messages.QueueState = field(default_factory=lambda: messages.QueueState(count=0, amount=0))
+    undoable: Entry | None = None
+    reader_name: str = ""
+    reader_code: str | None = None
+    card_code: str = ""
+    site_code: str | None = None
+    is_locked: bool = False
+    is_ended: bool = False
+
+
+class Console:
+    """What keys, taps and ended work do to what is shown."""
+
+    def __init__(
+        self, terminal: Terminal, begin: Callable[[str, Callable[[], Any]], None], language: Language
+    ) -> None:
+        self._terminal = terminal
+        self._begin = begin
+        self.shown = Shown(language=language, currency=terminal.enrolment.currency)
+        self._refresh()
+
+    def on_key(self, key: str) -> None:
+        """Act on a key as screen.py names it: a character, `enter`, `esc`, `backspace`, `f1` to `f10`."""
+        shown = self.shown
+        if key == "q":
+            key = "f10"
+        if shown.question is not None:
+            self._answer(key)
+        elif key in {"esc", "enter", "backspace"} or key in "0123456789.":
+            self._type(key)
+        elif key in {"l", "f8"}:
+            shown.language = "zh" if shown.language == "en" else "en"
+        elif shown.working is None or key == "f10":
+            self._choose(key)
+
+    def on_event(self, event: Event) -> None:
+        """Act on a tap, a change of the reader, or the end of a piece of work."""
+        if isinstance(event, Tapped):
+            self._tapped(event)
+        elif isinstance(event, ReaderChanged):
+            self._reader_changed(event)
+        else:
+            self._done(event)
+        self._refresh()
+
+    def start(self) -> None:
+        """Find out what an earlier run left unknown."""
+        if self.shown.queue.count:
+            self._work("resolve", self._terminal.transactions.resolve)
+
+    def beat(self) -> None:
+        """Tell the site how the terminal is, unless something more urgent is under way."""
+        if self.shown.working is None:
+            code = self.shown.reader_code
+            self._begin("beat", lambda: self._terminal.tell_health(code))
+
+    def _type(self, key: str) -> None:
+        shown = self.shown
+        shown.hint = ""
+        if key == "esc":
+            self._step_back()
+            return
+        if shown.working is not None or shown.mode == "balance":
+            return
+        if key == "enter":
+            self._arm()
+        elif key == "backspace":
+            shown.is_armed = False
+            shown.typed = shown.typed[:-1]
+        else:
+            self._clear_panel()
+            text = (
+                shown.typed.removeprefix("0") + key
+                if key != "." and shown.typed == "0"
+                else shown.typed + key
+            )
+            text = f"0{text}" if text.startswith(".") else text
+            if is_amount_begun(text, shown.currency):
+                shown.typed, shown.is_armed = text, False
+
+    def _step_back(self) -> None:
+        shown = self.shown
+        if shown.is_armed:
+            shown.is_armed = False
+        elif shown.typed:
+            shown.typed = ""
+        elif shown.result or shown.findings or shown.batch:
+            self._clear_panel()
+        else:
+            shown.mode = "redeem"
+
+    def _arm(self) -> None:
+        shown = self.shown
+        try:
+            parse_amount(shown.typed.removesuffix("."), shown.currency)
+        except AmountError:
+            shown.hint = "type_amount"
+            return
+        if shown.is_locked:
+            shown.result = result_of_error(StateError("SW-TAMP-01"))
+            return
+        if shown.queue.count:
+            # What looked like a failure may have been paid: its outcome is shown before the next is taken.
+            self._work("resolve", self._terminal.transactions.resolve)
+            return
+        self._clear_panel()
+        shown.is_armed = True
+
+    def _choose(self, key: str) -> None:
+        shown = self.shown
+        modes = {"r": "redeem", "f1": "redeem", "t": "load", "f2": "load", "b": "balance", "f3": "balance"}
+        questions: dict[str, Question] = {
+            "v": "void", "f4": "void", "c": "close", "f6": "close", "x": "cancel", "f9": "cancel",
+            "f10": "quit",
+        }  # fmt: skip
+        shown.hint = ""
+        if key in modes:
+            self._clear_panel()
+            shown.mode = next(mode for mode in MODES if mode == modes[key])
+            shown.is_armed = False
+        elif key in questions:
+            question = questions[key]
+            if question == "void" and shown.undoable is None:
+                shown.hint = "nothing_to_undo"
+            elif question == "cancel" and not shown.queue.count:
+                shown.hint = "nothing_pending"
+            else:
+                shown.question = question
+        elif key in {"u", "f5"}:
+            self._work("resolve", self._terminal.transactions.resolve)
+        elif key in {"d", "f7"}:
+            self._work("doctor", lambda: diagnose(examine(self._terminal.folder)))
+
+    def _answer(self, key: str) -> None:
+        shown = self.shown
+        question, shown.question = shown.question, None
+        if key not in {"enter", "y"}:
+            return
+        if question == "quit":
+            shown.is_ended = True
+        elif question == "void":
+            self._work("void", self._terminal.void_last)
+        elif question == "cancel":
+            self._work("cancel", self._terminal.cancel_pending)
+        elif question == "close":
+            self._work("close", self._terminal.close_batch)
+
+    def _tapped(self, event: Tapped) -> None:
+        shown = self.shown
+        shown.card_code = ""
+        if shown.working is not None or shown.question is not None:
+            shown.hint = "busy_tap"
+            return
+        card = event.tap.card
+        if shown.is_armed:
+            self._sell(card)
+        elif shown.typed and shown.mode != "balance":
+            shown.hint = "confirm_first"
+        else:
+            self._work("inquire", lambda: self._terminal.site.inquire(card))
+
+    def _sell(self, card: messages.Card) -> None:
+        shown = self.shown
+        amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
+        transactions = self._terminal.transactions
+        if shown.mode == "load":
+            self._work("load", lambda: transactions.load(card, amount))
+        else:
+            self._work("redeem", lambda: transactions.redeem(card, amount))
+
+    def _reader_changed(self, event: ReaderChanged) -> None:
+        shown = self.shown
+        changed = event.code not in {shown.reader_code, shown.card_code}
+        if event.code.startswith("NFC-"):
+            shown.card_code = event.code
+        else:
+            shown.reader_name, shown.reader_code, shown.card_code = event.name, event.code, ""
+            self._terminal.folder.save_reader_notes(
+                ReaderNotes(reader=event.name, code=event.code, detail=event.detail)
+            )
+        if event.code and changed:
+            self._terminal.record_fault(event.code, event.detail, "tap")
+
+    def _work(self, name: str, do: Callable[[], Any]) -> None:
+        self._clear_panel()
+        self.shown.is_armed = False
+        self.shown.working = name
+        self._begin(name, do)
+
+    def _done(self, done: Done) -> None:
+        shown = self.shown
+        if done.error is not None:
+            self._failed(done.work, done.error)
+        if done.work == "beat":
+            if isinstance(done.value, messages.HeartbeatAnswer):
+                shown.site_code, shown.is_locked = "", done.value.locked
+            return
+        shown.working = None
+        if done.error is not None:
+            return
+        if isinstance(done.value, Entry):
+            self._ended(done.value)
+        elif isinstance(done.value, messages.Inquiry):
+            shown.result = result_of_inquiry(done.value)
+            shown.site_code = ""
+        elif done.work == "resolve":
+            self._resolved(done.value)
+        elif done.work == "doctor":
+            shown.findings = done.value
+        elif isinstance(done.value, ClosedBatch):
+            shown.batch = done.value
+        if shown.mode == "load":
+            shown.mode = "redeem"
+
+    def _ended(self, entry: Entry) -> None:
+        result = result_of(entry)
+        self.shown.result = result
+        self.shown.typed = ""
+        if result.outcome in {"unknown", "not_sent"}:
+            self._terminal.record_fault(result.code or "")
+            self.shown.site_code = result.code
+        else:
+            self.shown.site_code = ""
+
+    def _resolved(self, entries: list[Entry]) -> None:
+        """Show what came of the last sale that was resolved; the others stand in the history."""
+        sales = [entry for entry in entries if entry.type in {"redeem", "load"}]
+        self.shown.site_code = ""
+        if sales or entries:
+            self.shown.result = result_of((sales or entries)[-1])
+        else:
+            self.shown.hint = "nothing_pending"
+
+    def _failed(self, work: str, error: TerminalError) -> None:
+        if isinstance(error, ConnectionFault):
+            if self.shown.site_code != error.code:
+                self._terminal.record_fault(error.code, error.detail)
+            self.shown.site_code = error.code
+        if work != "beat":
+            self.shown.result = result_of_error(error, earlier_pending=work == "resolve")
+
+    def _clear_panel(self) -> None:
+        self.shown.result = self.shown.findings = self.shown.batch = None
+
+    def _refresh(self) -> None:
+        journal = self._terminal.journal
+        self.shown.last = journal.list_last(HISTORY)
+        self.shown.queue = journal.queue()
+        self.shown.undoable = journal.find_last_undoable()

@@ -1,0 +1,278 @@
+"""How the terminal looks: rows of styled text made from what is shown, 80 columns by 24 rows and more.
+
+Knows layout and widths; must not know curses or change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from terminals.amounts import format_amount, format_money
+from terminals.console import MODES, Shown
+from terminals.doctor import first_fault
+from terminals.faults import cause_of
+from terminals.identifiers import rrn_of
+from terminals.journal import Entry
+from terminals.receipt import columns
+from terminals.results import Result
+from terminals.state import Enrolment
+from terminals.texts import text
+
+Style = Literal["plain", "dim", "bold", "bar", "mode", "armed", "ok", "bad", "warn", "ask"]
+Row = list[tuple[str, Style]]
+WIDTH_MIN = 78
+HEIGHT_MIN = 24
+PANEL_ROWS = 6
+# Five rows to a digit, so that the amount can be read from across the counter.
+_DIGITS = {
+    "0": ("███", "█ █", "█ █", "█ █", "███"),
+    "1": (" █ ", "██ ", " █ ", " █ ", "███"),
+    "2": ("███", "  █", "███", "█  ", "███"),
+    "3": ("███", "  █", "███", "  █", "███"),
+    "4": ("█ █", "█ █", "███", "  █", "  █"),
+    "5": ("███", "█  ", "███", "  █", "███"),
+    "6": ("███", "█  ", "███", "█ █", "███"),
+    "7": ("███", "  █", "  █", "  █", "  █"),
+    "8": ("███", "█ █", "███", "█ █", "███"),
+    "9": ("███", "█ █", "███", "  █", "███"),
+    ".": (" ", " ", " ", " ", "█"),
+    ",": (" ", " ", " ", "█", "█"),
+}
+_OUTCOME_STYLES: dict[str, Style] = {
+    "approved": "ok",
+    "declined": "bad",
+    "refused": "bad",
+    "unknown": "warn",
+    "not_sent": "warn",
+    "no_card": "warn",
+    "fault": "warn",
+}
+_MARKS = {"ok": "✔", "bad": "✘", "warn": "!"}
+
+
+def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, height: int) -> list[Row]:
+    """Draw the whole screen: exactly `height` rows, none wider than `width` columns."""
+    if width < WIDTH_MIN or height < HEIGHT_MIN:
+        small: Row = [(_cut(text("too_small", shown.language), width), "warn")]
+        return [small, *([] for _ in range(height - 1))]
+    rows = [_bar(enrolment, now, width), _modes(shown)]
+    rows += _amount(shown)
+    rows.append(_hint(shown, width))
+    if shown.findings is not None:
+        rows += _findings(shown, width)
+    else:
+        rows += _panel(shown, width)
+        rows += _history(shown, enrolment)
+    foot: list[Row] = [_status(shown), [(_cut(text("keys", shown.language), width), "dim")]]
+    rows = rows[: height - len(foot)]
+    return [*rows, *([] for _ in range(height - len(foot) - len(rows))), *foot]
+
+
+def _bar(enrolment: Enrolment, now: datetime, width: int) -> Row:
+    clock = f"{now.astimezone(ZoneInfo(enrolment.timezone)):%Y-%m-%d %H:%M:%S} "
+    left = _cut(f" {enrolment.store_name} · {enrolment.name}", width - columns(clock) - 1)
+    return [(_fit(left, width - columns(clock)) + clock, "bar")]
+
+
+def _modes(shown: Shown) -> Row:
+    row: Row = [(" ", "plain")]
+    for number, mode in enumerate(MODES, start=1):
+        style: Style = "mode" if mode == shown.mode else "dim"
+        row += [(f" F{number} {text(mode, shown.language)} ", style), ("  ", "plain")]
+    row.append((text("keys_letters", shown.language), "dim"))
+    return row
+
+
+def _amount(shown: Shown) -> list[Row]:
+    if shown.mode == "balance" and not shown.typed:
+        return [[] for _ in range(5)]
+    style: Style = "bold" if shown.typed else "dim"
+    digits = [_DIGITS[letter] for letter in shown.typed or "0"]
+    rows: list[Row] = []
+    for line in range(5):
+        # Full blocks of two columns, because a character cell is twice as high as it is wide.
+        wide = "  ".join("".join(cell * 2 for cell in digit[line]) for digit in digits)
+        label = f" {shown.currency} " if line == 4 else " " * (len(shown.currency) + 2)
+        rows.append([(label, "bold"), (wide, style)])
+    return rows
+
+
+def _hint(shown: Shown, width: int) -> Row:
+    language = shown.language
+    if shown.question is not None:
+        what = _brief(shown.undoable, shown) if shown.undoable else ""
+        asked = text(f"ask_{shown.question}", language).format(what=what)
+        return [(_fit(f" {asked}   {text('ask_keys', language)}", width), "ask")]
+    if shown.working is not None:
+        return [(_fit(f" {text(f'working_{shown.working}', language)}", width), "ask")]
+    if shown.is_armed:
+        return [(_fit(f" >>> {text('armed', language)}   {text('armed_more', language)}", width), "armed")]
+    if shown.hint:
+        return [(f" {text(shown.hint, language)}", "warn")]
+    if shown.card_code:
+        cause = cause_of(shown.card_code)
+        return [(_cut(f" {cause.code}: {getattr(cause.text, language)}", width), "warn")]
+    if shown.mode == "balance":
+        return [(f" {text('hint_balance', language)}", "plain")]
+    return [(f" {text('hint_enter' if shown.typed else 'hint_type', language)}", "plain")]
+
+
+def _panel(shown: Shown, width: int) -> list[Row]:
+    if shown.batch is not None:
+        style: Style = "ok" if shown.batch.answer.balanced else "warn"
+        lines = list(_batch_lines(shown))
+    elif shown.result is not None:
+        style = _OUTCOME_STYLES[shown.result.outcome]
+        lines = list(_result_lines(shown.result, shown, style))
+    else:
+        return _reader_panel(shown, width)
+    lines = ["", *lines][:PANEL_ROWS]
+    lines += [""] * (PANEL_ROWS - len(lines))
+    return [[(_fit(_cut(f"   {line}", width), width), style)] for line in lines]
+
+
+def _reader_panel(shown: Shown, width: int) -> list[Row]:
+    """Name the reader's fault, or a lock, where no result is shown: the terminal goes on with what works."""
+    code = "SW-TAMP-01" if shown.is_locked else shown.reader_code
+    if not code:
+        return [[] for _ in range(PANEL_ROWS)]
+    cause = cause_of(code)
+    lines = ["", f"! {code}", getattr(cause.text, shown.language), getattr(cause.action, shown.language)]
+    lines += [text("moved_no", shown.language), ""]
+    return [[(_fit(_cut(f"   {line}", width), width), "warn")] for line in lines]
+
+
+def _result_lines(result: Result, shown: Shown, style: Style) -> Iterator[str]:
+    language = shown.language
+    is_inquiry = result.type == "inquiry"
+    word = text("inquiry" if is_inquiry else result.outcome, language)
+    spaced = " ".join(word) if language == "en" else "  ".join(word)
+    kind = f"   {text(result.type, language)}" if result.type and not is_inquiry else ""
+    yield f"{_MARKS.get(style, ' ')}  {spaced}{kind}"
+    yield "   ".join(_amounts(result, shown))
+    if result.outcome != "approved":
+        yield f"{result.code}: {getattr(result.message, language)}"
+    if result.action is not None:
+        yield getattr(result.action, language)
+    facts = [] if is_inquiry else [text(f"moved_{result.money_moved}", language)]
+    if result.outcome == "unknown":
+        facts.append(text("unknown_keys", language))
+    elif result.outcome != "approved":
+        facts.append(text(f"retry_{result.retry}", language))
+        if result.fix:
+            facts.append(text(f"fix_{result.fix}", language))
+    if result.rrn:
+        facts.append(result.rrn)
+    yield " · ".join(facts)
+
+
+def _amounts(result: Result, shown: Shown) -> Iterator[str]:
+    language = shown.language
+    currency = result.currency or shown.currency
+    is_approved = result.outcome == "approved"
+    amount = result.approved_amount if is_approved else result.amount
+    if amount is not None:
+        yield format_money(amount, currency)
+    if is_approved and result.amount is not None and amount is not None and amount < result.amount:
+        yield f"{text('still_due', language)} {format_amount(result.amount - amount, currency)}"
+    if result.balance is not None:
+        yield f"{text('new_balance', language)} {format_money(result.balance, currency)}"
+    if result.available is not None and result.available != result.balance:
+        yield f"{text('available', language)} {format_amount(result.available, currency)}"
+    if result.card is not None:
+        yield f"{text('card', language)} {result.card.number_masked}"
+
+
+def _batch_lines(shown: Shown) -> Iterator[str]:
+    assert shown.batch is not None
+    told, answer = shown.batch.told, shown.batch.answer
+    yield f"{text('batch', shown.language)}  {told.first_sequence}-{told.last_sequence}"
+    yield "   ".join(
+        f"{text(kind, shown.language)} {total.count}: {format_amount(total.amount, shown.currency)}"
+        for kind, total in told.totals.items()
+    )
+    yield text("balanced" if answer.balanced else "differs", shown.language)
+    if answer.missing_sequences:
+        yield ", ".join(map(str, answer.missing_sequences[:12]))
+
+
+def _findings(shown: Shown, width: int) -> list[Row]:
+    assert shown.findings is not None
+    language = shown.language
+    styles: dict[str, Style] = {"ok": "plain", "fault": "bad", "warning": "warn", "skipped": "dim"}
+    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
+    rows: list[Row] = []
+    for finding in shown.findings:
+        step = _fit(text(f"step_{finding.step}", language), 10)
+        said = " ".join(filter(None, (finding.code, finding.detail)))
+        line = f" {marks[finding.status]} {step} {finding.duration_ms:>5} ms  {said}"
+        rows.append([(_cut(line, width), styles[finding.status])])
+    worst = first_fault(shown.findings)
+    if worst is None or worst.code is None:
+        return [*rows, [(f" {text('all_well', language)}", "ok")]]
+    cause = cause_of(worst.code)
+    said = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
+    return [*rows, [(_cut(said, width), "bad" if worst.status == "fault" else "warn")]]
+
+
+def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
+    rows: list[Row] = [[(f" {text('last', shown.language)}", "bold")]]
+    if not shown.last:
+        rows.append([(f"   {text('none_yet', shown.language)}", "dim")])
+    for entry in shown.last:
+        state = entry.answer.outcome if entry.answer else entry.state
+        at = entry.occurred_at.astimezone(ZoneInfo(enrolment.timezone))
+        card = entry.answer.card.number_masked if entry.answer and entry.answer.card else ""
+        line = (
+            f"   {at:%H:%M:%S}  {_fit(text(entry.type, shown.language), 9)} {_money(entry):>15}  "
+            f"{_fit(text(f'state_{state}', shown.language), 9)} {_fit(card, 10)} {rrn_of(entry.id)}"
+        )
+        rows.append([(line, "plain" if state == "approved" else "bad" if state == "declined" else "warn")])
+    return rows
+
+
+def _status(shown: Shown) -> Row:
+    language = shown.language
+    site = text("not_yet" if shown.site_code is None else "ready", language)
+    reader = text("opening" if shown.reader_code is None else "ready", language)
+    row: Row = []
+    for name, said, code in (
+        ("site", site, shown.site_code),
+        ("reader", reader, shown.reader_code),
+        ("queue", str(shown.queue.count), "SW-QUE-01" if shown.queue.count else ""),
+    ):
+        style: Style = "bad" if code else "plain"
+        value = said if name == "queue" else code or said
+        row += [
+            (f" {text(name, language)}: ", "dim"),
+            (f"{'!' if code else ''}{value} ", style),
+            (" ", "plain"),
+        ]
+    if shown.is_locked:
+        row.append((text("locked", language), "bad"))
+    return row
+
+
+def _brief(entry: Entry, shown: Shown) -> str:
+    return f"{text(entry.type, shown.language)} {_money(entry)}"
+
+
+def _money(entry: Entry) -> str:
+    if entry.answer is not None and entry.answer.currency and entry.answer.outcome == "approved":
+        return format_money(entry.answer.approved_amount, entry.answer.currency)
+    if entry.amount_minor is None or entry.currency is None:
+        return ""
+    return format_money(entry.amount_minor, entry.currency)
+
+
+def _fit(line: str, width: int) -> str:
+    return line + " " * max(0, width - columns(line))
+
+
+def _cut(line: str, width: int) -> str:
+    while columns(line) > width:
+        line = line[:-1]
+    return line
