@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
@@ -21,13 +22,20 @@ def switch_role(role: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Make the database as its owner, then connect as the application."""
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Make the database as its owner, then connect as the application.
+
+    In place of pytest-django's own, which makes none when every collected test takes `committed_db`.
+    """
     with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
         switch_role(APP_ROLE)
     yield
     with django_db_blocker.unblock():
         switch_role(OWNER_ROLE)
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture
