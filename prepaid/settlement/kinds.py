@@ -1,0 +1,69 @@
+"""The kinds of exception: how bad each is, and its title on screens.
+
+Knows names; must not know how one is found. A kind of the ledger's audit has the name of its query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from prepaid.settlement.models import SettlementException
+
+ERROR = SettlementException.Severity.ERROR
+WARNING = SettlementException.Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of exception.
+
+    `is_settled_by_note`: what a person has resolved stays resolved while the same is found. A broken ledger
+    is not settled so: it comes back until it is mended.
+    """
+
+    code: str
+    title: str | Promise
+    severity: str = ERROR
+    is_settled_by_note: bool = False
+
+
+BATCH_DIFFERENCE = "batch_difference"
+BATCH_MISSING_SEQUENCES = "batch_missing_sequences"
+BATCH_TOLD_AGAIN = "batch_told_again"
+ANSWERS_OUTSIDE_BATCHES = "answers_outside_batches"
+TERMINAL_SILENT = "terminal_silent_with_queue"
+
+KINDS = {
+    kind.code: kind
+    for kind in (
+        Kind("balance_is_the_sum_of_open_lots", _("Balance differs from the open lots")),
+        Kind("balance_is_the_sum_of_transfers", _("Balance differs from the transfers")),
+        Kind("open_lot_is_the_sum_of_its_transfers", _("Lot differs from its transfers")),
+        Kind("open_lot_is_as_it_was_made", _("Lot differs from the lot as made")),
+        Kind("transaction_is_the_sum_of_its_transfers", _("Transaction differs from its transfers")),
+        Kind("transfer_belongs_to_a_transaction", _("Transfer without a transaction")),
+        Kind("transfer_names_accounts_that_exist", _("Transfer to an unknown account")),
+        Kind("chain_has_no_gap", _("Transactions are missing")),
+        Kind("chain_verifies", _("Hash chain is broken")),
+        Kind("account_stands_at_the_end_of_its_chain", _("Account differs from its last transaction")),
+        Kind("held_is_the_sum_of_open_holds", _("Held amount differs from the open holds")),
+        Kind("hold_is_resolved_once", _("Hold not resolved exactly once")),
+        Kind("original_is_undone_once", _("Transaction undone more than once")),
+        Kind("undo_and_refunds_never_exceed_the_original", _("More given back than was taken")),
+        Kind("approved_answer_is_posted", _("Approved, but not posted so")),
+        Kind("daily_sums_and_outbox_are_the_transactions", _("Daily sum differs from the transactions")),
+        Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
+        Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
+        Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),
+        Kind(ANSWERS_OUTSIDE_BATCHES, _("Transactions outside any batch"), WARNING, is_settled_by_note=True),
+        Kind(TERMINAL_SILENT, _("Terminal silent with unsent transactions"), WARNING),
+    )
+}
+
+
+def kind_of(code: str) -> Kind:
+    """Give the row of a kind; one that the table does not know yet is an error named after itself."""
+    return KINDS.get(code) or Kind(code, code.replace("_", " ").capitalize())
