@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prepaid.runner.environment import data_folder, text
 from prepaid.runner.supervisor import Program
 
+CELERY = [sys.executable, "-m", "celery", "--quiet", "-A", "prepaid.celery"]
 WEB_READY_TIMEOUT_S = 60.0
 # Celery's word about root is for servers; whoever tries the site as root has heard it.
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
@@ -36,11 +37,15 @@ def worker_program() -> Program:
     return Program(
         "worker",
         [
-            *[sys.executable, "-m", "celery", "--quiet", "-A", "prepaid.celery", "worker", "--loglevel", "WARNING"],
-            *["--concurrency", text("WORKER_CHILDREN", "2"), "--without-gossip", "--without-mingle"],
+            *[*CELERY, "worker", "--loglevel", "WARNING", "--concurrency", text("WORKER_CHILDREN", "2")],
+            *["--without-gossip", "--without-mingle"],
         ],
         # A job may take as long as its time limit allows, so its statements may too.
-        {"DATABASE_STATEMENT_TIMEOUT_MS": "110000", "DATABASE_POOL": "0", "PYTHONWARNINGS": ROOT_WARNING},
+        {
+            "DATABASE_STATEMENT_TIMEOUT_MS": "110000",
+            "DATABASE_POOL": "0",
+            "PYTHONWARNINGS": ROOT_WARNING,
+        },
     )
 
 
@@ -48,7 +53,7 @@ def clock_program() -> Program:
     return Program(
         "clock",
         [
-            *[sys.executable, "-m", "celery", "--quiet", "-A", "prepaid.celery", "beat", "--loglevel", "WARNING"],
+            *[*CELERY, "beat", "--loglevel", "WARNING"],
             *["--schedule", str(data_folder() / "beat-schedule"), "--pidfile="],
         ],
         {"DATABASE_POOL": "0"},

@@ -4,20 +4,22 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.db import connections
 
-from prepaid.runner import database
+from prepaid.runner import database, terminal
 from prepaid.runner.binaries import DatabaseError
+from prepaid.runner.children import die_with_parent
 from prepaid.runner.environment import BASE_FOLDER, data_folder
 from prepaid.runner.programs import StartError, clock_program, wait_for_web, web_program, worker_program
 from prepaid.runner.supervisor import ChildEnded, StopRequested, Supervisor, on_signals, request_stop
@@ -32,6 +34,16 @@ class Choices:
     port: int
     demo: bool
     terminal: bool
+
+    @property
+    def local_host(self) -> str:
+        """Where this machine itself reaches the site."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
+        return f"http://{host}:{self.port}"
 
 
 def run_site(choices: Choices) -> int:
@@ -101,14 +113,21 @@ def prepare(choices: Choices, supervisor: Supervisor) -> None:
 
 def run_command(*words: str) -> str:
     """Run a management command as the application's role; return what it printed."""
+    return run_program(sys.executable, str(BASE_FOLDER / "manage.py"), *words)
+
+
+def run_program(*words: str) -> str:
+    """Run a step to its end; return what it printed. Raises StartError with what it complained of."""
     done = subprocess.run(
-        [sys.executable, str(BASE_FOLDER / "manage.py"), *words],
+        words,
+        cwd=BASE_FOLDER,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        preexec_fn=die_with_parent(signal.SIGTERM),
     )
     if done.returncode:
-        raise StartError(f"`manage.py {words[0]}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        raise StartError(f"`{' '.join(words[1:3])}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
 
 
@@ -117,7 +136,18 @@ def serve(choices: Choices, supervisor: Supervisor) -> None:
     supervisor.start(web_program(choices.host, choices.port))
     supervisor.start(worker_program())
     supervisor.start(clock_program())
-    wait_for_web(choices.host, choices.port, supervisor.check)
+    if not choices.terminal:
+        wait_for_web(choices.local_host, choices.port, supervisor.check)
+        return
+    running = terminal.plan(choices.address)
+    supervisor.start(terminal.cards_program(running, data_folder() / "cards.json"))
+    wait_for_web(choices.local_host, choices.port, supervisor.check)
+    terminal.enrol(running, run_program, fetch_enrolment_code)
+    supervisor.start(terminal.agent_program(running))
+
+
+def fetch_enrolment_code() -> str:
+    return str(json.loads(run_command("enrolment_code", "--json"))["code"])
 
 
 def let_go_of_database() -> None:
@@ -135,15 +165,16 @@ def say(sentence: str) -> None:
 
 
 def say_what_next(choices: Choices, took_s: float) -> None:
-    address = f"http://{choices.host}:{choices.port}"
-    say(f"\nThe site is ready after {took_s:.1f} seconds: open {address} in a browser.")
+    with_data = "" if is_default_data_folder() else f" --data {shlex.quote(str(data_folder()))}"
+    say(f"\nThe site is ready after {took_s:.1f} seconds: open {choices.address} in a browser.")
     if choices.demo:
         say("Log in as cashier / cashier, manager / manager or admin / admin.")
+    if choices.terminal:
+        run = f"./run{with_data}"
+        say(f"Hold a simulated card to the terminal: {run} tap 1, and take it off: {run} tap away")
+        say(f"See the terminal's own screen in another window: {run} terminal")
     say("Ctrl-C stops everything; the data stays.\n")
 
 
-def write_running(about: dict[str, Any]) -> None:
-    path = data_folder() / "running.json"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(about, indent=1) + "\n")
-    fresh.replace(path)
+def is_default_data_folder() -> bool:
+    return data_folder() == BASE_FOLDER / ".data"
