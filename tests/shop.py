@@ -50,7 +50,7 @@ class HeldCard:
         return Presentation(method="number", lookup=bytes(self.credential.lookup), pin_mac=pin)
 
     def balance(self) -> int:
-        return self.row("balance")
+        return int(self.row("balance"))
 
     def row(self, column: str) -> Any:
         with connection.cursor() as cursor:

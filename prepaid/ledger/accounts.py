@@ -12,14 +12,14 @@ from uuid import UUID, uuid5
 from django.db import connection
 
 GeneralKind = Literal[
-    "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "bonus", "fees", "breakage", "adjustment",
-    "shortfall", "clearing",
+    "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "bonus", "fees", "breakage",
+    "adjustment", "shortfall", "clearing",
 ]  # fmt: skip
 _NAMES = UUID("7d0f7a3e-7c02-4f43-9a64-0f5f6b0c6f0e")
 
 
 def general_account_id(kind: GeneralKind, *, owner_id: UUID, currency: str) -> UUID:
-    """Name a general account: its id follows from its kind, owner and currency, so that no look-up is needed."""
+    """Name a general account: its id follows from kind, owner and currency, so that no look-up is needed."""
     return uuid5(_NAMES, f"{kind}:{owner_id}:{currency}")
 
 

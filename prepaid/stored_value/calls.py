@@ -24,8 +24,8 @@ REQUEST = (
 )
 PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)::stored_value_presented"
 REPLY = (
-    "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, reply.balance, "
-    "reply.available, reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, "
+    "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
+    "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, "
     "reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
 )
 ATTEMPTS_MAX = 3

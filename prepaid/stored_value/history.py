@@ -16,7 +16,7 @@ SIGNS = {"load": 1, "redeem": -1, "hold": 0, "release": 0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One approved transaction. `signed_minor` is what it did to the balance; `undone`: a later line undid it."""
+    """One approved transaction: `signed_minor` is what it did to the balance; a later one may have undone it."""
 
     id: UUID
     type: str
@@ -42,7 +42,8 @@ _SQL = """
 select line.id, line.type, line.undoes, line.amount, line.balance_after, line.occurred_at, line.recorded_at,
     line.store_id, line.origin_id, line.operator, line.original_id,
     exists (select from ledger_transaction as undo
-            where undo.account_id = line.account_id and undo.original_id = line.id and undo.type in ('void', 'reversal'))
+            where undo.account_id = line.account_id and undo.original_id = line.id
+            and undo.type in ('void', 'reversal'))
 from ledger_transaction as line
 where line.account_id = %s and line.position < coalesce(%s, 9223372036854775807)
 order by line.position desc

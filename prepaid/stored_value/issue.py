@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from prepaid.cards import lifecycle, numbers
-from prepaid.cards.keys import site_keys
 from prepaid.cards.models import Account, Card, Credential, Holder, Program
+from prepaid.keys import site_keys
 from prepaid.ledger.accounts import open_account
 from prepaid.stored_value.answers import TransactionError
 from prepaid.stored_value.requests import Origin

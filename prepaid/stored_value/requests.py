@@ -5,7 +5,7 @@ Knows origins and business dates; must not know HTTP or how a card proves itself
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from uuid import UUID
@@ -54,23 +54,21 @@ class Request:
 
 def origin_of_terminal(terminal: Terminal) -> Origin:
     """Describe a terminal as the origin of its transactions."""
-    return Origin(
-        id=terminal.id,
-        kind="terminal",
-        closed_through_sequence=terminal.closed_through_sequence,
-        **_of_store(terminal.store),
-    )
+    origin = _origin(terminal.id, "terminal", terminal.store)
+    return replace(origin, closed_through_sequence=terminal.closed_through_sequence)
 
 
 def origin_of_till(till: Till) -> Origin:
     """Describe a till of the counter as the origin of its transactions."""
-    return Origin(id=till.id, kind="till", **_of_store(till.store))
+    return _origin(till.id, "till", till.store)
 
 
-def _of_store(store: Store) -> dict[str, object]:
-    return {
-        "store_id": store.id,
-        "currency": store.currency,
-        "timezone": store.timezone,
-        "day_starts_at": store.day_starts_at,
-    }
+def _origin(origin_id: UUID, kind: Literal["terminal", "till"], store: Store) -> Origin:
+    return Origin(
+        id=origin_id,
+        kind=kind,
+        store_id=store.id,
+        currency=store.currency,
+        timezone=store.timezone,
+        day_starts_at=store.day_starts_at,
+    )

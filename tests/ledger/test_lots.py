@@ -44,8 +44,12 @@ def take(made: list[Lot], amount: int, *, proportional: bool) -> tuple[dict[int,
             f"from ledger_take({literal(made)}, %s, %s, %s, %s, %s) as taken",
             [amount, TODAY, HOLDER, MERCHANT, proportional],
         )
-        left, taken = cursor.fetchone()
-    return tuple({int(no): value for no, value in (pairs or {}).items()} for pairs in (left, taken))  # type: ignore[return-value]
+        told = cursor.fetchone()
+    return by_lot(told[0]), by_lot(told[1])
+
+
+def by_lot(pairs: dict[str, int] | None) -> dict[int, int]:
+    return {int(no): value for no, value in (pairs or {}).items()}
 
 
 def spendable(made: list[Lot]) -> int:
@@ -63,9 +67,9 @@ def test_lots_are_taken_in_order_and_expired_ones_left_alone(
         return
     expected: dict[int, int] = {}
     rest = amount
-    for no, _, left, until in ordered:
+    for no, _, remaining, until in ordered:
         if (until is None or until >= TODAY) and rest:
-            expected[no] = min(left, rest)
+            expected[no] = min(remaining, rest)
             rest -= expected[no]
 
     left, taken = take(ordered, amount, proportional=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import psycopg
 import pytest
 from django.db import connection
 
 from prepaid.cards.models import Credential
+from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.ledger.loading import SITE
 from prepaid.money import Money
@@ -19,10 +20,13 @@ from prepaid.runner.cluster import SUPERUSER
 from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.requests import Request
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
 
 pytestmark = pytest.mark.race
 THREADS = 100
+# In place of a guard: widens the window that the guard closed, so that its lack shows each time.
+PAUSE = " and pg_sleep(0.02) is not null"
 
 
 def outcomes(results: list[Answer | Exception]) -> Counter[str]:
@@ -51,18 +55,17 @@ def take_out(function: str, guard: str, *, instead: str = "") -> None:
     change(text.replace(guard, instead))
 
 
+def spend(request: Request, tap: Presentation) -> Callable[[], Answer]:
+    return partial(redeem, request, tap, Money(100, "CNY"))
+
+
 def race_one_id(shop: Shop, held: HeldCard) -> list[Answer | Exception]:
     request, tap = shop.request(), held.tap()
-    return together([lambda: redeem(request, tap, Money(100, "CNY"))] * THREADS)
+    return together([spend(request, tap)] * THREADS)
 
 
 def race_for_seven(shop: Shop, held: HeldCard) -> list[Answer | Exception]:
-    taps = [(shop.request(), held.typed(b"right")) for _ in range(THREADS)]
-
-    def spend(tap: Any) -> Callable[[], Answer]:
-        return lambda: redeem(tap[0], tap[1], Money(100, "CNY"))
-
-    return together([spend(tap) for tap in taps])
+    return together([spend(shop.request(), held.typed(b"right")) for _ in range(THREADS)])
 
 
 def numbered_card(shop: Shop, balance: int) -> HeldCard:
@@ -86,9 +89,10 @@ def test_without_the_unique_id_one_id_posts_more_than_once(scratch_db: str) -> N
     held = numbered_card(shop, 10_000)
     change("alter table ledger_answer drop constraint ledger_answer_pkey")
     change("drop index ledger_answer_sequence_once")
+    take_out("stored_value_find_card", "begin", instead="begin perform pg_sleep(0.02);")
     request, tap = shop.request(), held.typed(b"right")
 
-    results = together([lambda: redeem(request, tap, Money(100, "CNY"))] * THREADS)
+    results = together([spend(request, tap)] * THREADS)
 
     assert outcomes(results) != {"approved": 1, "approved again": THREADS - 1}
     assert held.balance() < 9_900
@@ -107,7 +111,9 @@ def test_hundred_threads_on_money_for_seven_succeed_seven_times(committed_db: No
 
 
 def test_without_the_look_at_the_chain_seven_is_missed(scratch_db: str) -> None:
-    take_out("ledger_post", " and position = p_before.position")
+    take_out("ledger_post", " and position = p_before.position", instead=PAUSE)
+    change("alter table ledger_transaction drop constraint ledger_transaction_pkey")
+    change("alter table ledger_transfer drop constraint ledger_transfer_pkey")
     shop = open_shop()
     held = shop.card(balance=700)
     taps = [(shop.request(), held.tap()) for _ in range(THREADS)]
@@ -115,9 +121,9 @@ def test_without_the_look_at_the_chain_seven_is_missed(scratch_db: str) -> None:
     Credential.objects.filter(pk=held.credential.pk).update(method="qr")
     presented = [(request, tap.__class__(method="qr", lookup=tap.lookup)) for request, tap in taps]
 
-    results = together([lambda one=one: redeem(one[0], one[1], Money(100, "CNY")) for one in presented])
+    results = together([spend(request, tap) for request, tap in presented])
 
-    assert outcomes(results) != {"approved": 7, "declined": THREADS - 7}
+    assert outcomes(results)["approved"] > 7
 
 
 def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> None:
@@ -126,7 +132,7 @@ def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> Non
     tap = held.tap()
     requests = [shop.request() for _ in range(20)]
 
-    results = together([lambda one=one: redeem(one, tap, Money(100, "CNY")) for one in requests])
+    results = together([spend(one, tap) for one in requests])
 
     assert outcomes(results) == {"approved": 1, "declined": 19}
     assert {result.reason for result in results if isinstance(result, Answer)} == {
@@ -138,15 +144,15 @@ def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> Non
 
 
 def test_without_the_rising_counter_one_tap_pays_twice(scratch_db: str) -> None:
-    take_out("stored_value_spend_counter", " and counter < p_counter")
+    take_out("stored_value_spend_counter", " and counter < p_counter", instead=PAUSE)
     shop = open_shop()
     held = shop.card(balance=10_000)
     tap = held.tap()
     requests = [shop.request() for _ in range(20)]
 
-    results = together([lambda one=one: redeem(one, tap, Money(100, "CNY")) for one in requests])
+    results = together([spend(one, tap) for one in requests])
 
-    assert outcomes(results) != {"approved": 1, "declined": 19}
+    assert outcomes(results)["approved"] > 1
 
 
 def test_original_and_its_reversal_at_once_leave_nothing_moved(committed_db: None) -> None:
@@ -156,12 +162,7 @@ def test_original_and_its_reversal_at_once_leave_nothing_moved(committed_db: Non
         original, undo = shop.request(), uuid7()
         tap = held.tap()
 
-        together(
-            [
-                lambda original=original, tap=tap: redeem(original, tap, Money(100, "CNY")),
-                lambda original=original, undo=undo: shop.reverse(original.id, id=undo),
-            ]
-        )
+        together([spend(original, tap), partial(shop.reverse, original.id, id=undo)])
         late = redeem(original, tap, Money(100, "CNY"))
 
         assert held.balance() == 500
@@ -202,9 +203,7 @@ def test_wrong_pins_at_once_are_all_counted(committed_db: None) -> None:
     held = numbered_card(shop, 1000)
     requests = [shop.request() for _ in range(20)]
 
-    results = together(
-        [lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests]
-    )
+    results = together([spend(one, held.typed(b"wrong")) for one in requests])
 
     reasons = Counter(result.reason for result in results if isinstance(result, Answer))
     assert reasons == {"pin_wrong": 5, "pin_locked": 15}
@@ -213,14 +212,12 @@ def test_wrong_pins_at_once_are_all_counted(committed_db: None) -> None:
 
 
 def test_without_the_lock_on_the_pin_more_than_five_tries_are_had(scratch_db: str) -> None:
-    take_out("stored_value_refuse_pin", " for update")
+    take_out("stored_value_refuse_pin", " for update", instead="; perform pg_sleep(0.02)")
     shop = open_shop()
     held = numbered_card(shop, 1000)
     requests = [shop.request() for _ in range(THREADS)]
 
-    results = together(
-        [lambda one=one: redeem(one, held.typed(b"wrong"), Money(100, "CNY")) for one in requests]
-    )
+    results = together([spend(one, held.typed(b"wrong")) for one in requests])
 
     reasons = Counter(result.reason for result in results if isinstance(result, Answer))
     assert reasons["pin_wrong"] > 5

@@ -5,5 +5,4 @@ from prepaid.ledger.loading import read_tables
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: list[tuple[str, str]] = []
     operations = [migrations.RunSQL(read_tables("ledger/sql/tables/0001.sql"))]
