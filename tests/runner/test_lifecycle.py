@@ -1,0 +1,154 @@
+"""`./run` as a newcomer has it: real programs, real signals, and nothing left behind."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runner.sites import Site, wait_until
+
+pytestmark = pytest.mark.kill
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[MakeSite]:
+    made: list[Site] = []
+    tmp_path.chmod(0o755)
+
+    def make(name: str = "data", port: int | None = None, *words: str) -> Site:
+        made.append(Site(tmp_path / name, port, *words))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.end()
+
+
+def count_users(site: Site) -> int:
+    done = site.run(
+        *["manage", "shell", "--verbosity", "0", "-c"],
+        "from django.contrib.auth.models import User; print(User.objects.filter(username='kept').count())",
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[-1])
+
+
+def make_user(site: Site) -> None:
+    done = site.run(
+        *["manage", "shell", "--verbosity", "0", "-c"],
+        "from django.contrib.auth.models import User; User.objects.create(username='kept')",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_each_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals) -> None:
+    site = make_site().start().wait_until_ready()
+    assert site.get("/")[0] < 400
+    assert len(site.list_parts()) > 5
+
+    site.parent.send_signal(number)
+
+    assert site.parent.wait(60) == 0
+    assert site.list_parts() == {}
+
+
+def test_a_killed_parent_leaves_nothing_behind(make_site: MakeSite) -> None:
+    site = make_site().start().wait_until_ready()
+
+    site.parent.kill()
+    site.parent.wait()
+
+    site.wait_until_gone()
+
+
+def test_a_kill_during_the_start_leaves_nothing_behind(make_site: MakeSite) -> None:
+    site = make_site().start()
+    wait_until(lambda: "Bringing the tables up to date" in site.output(), "the first step", 120)
+
+    site.parent.kill()
+    site.parent.wait()
+
+    site.wait_until_gone()
+
+
+def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_site: MakeSite) -> None:
+    site = make_site().start().wait_until_ready()
+    [clock, *_] = [number for number, line in site.list_parts().items() if " beat " in line]
+
+    os.kill(clock, signal.SIGKILL)
+
+    assert site.parent.wait(60) == 1
+    assert "clock ended by itself" in site.output()
+    site.wait_until_gone()
+
+
+def test_two_run_side_by_side_and_data_survives(make_site: MakeSite) -> None:
+    first = make_site("first").start()
+    second = make_site("second folder").start()
+    first.wait_until_ready()
+    second.wait_until_ready()
+    make_user(first)
+    assert count_users(second) == 0
+    assert first.get("/")[0] < 400
+    assert second.get("/")[0] < 400
+
+    first.parent.terminate()
+    assert first.parent.wait(60) == 0
+    assert second.get("/")[0] < 400
+    again = make_site("first").start().wait_until_ready()
+
+    assert count_users(again) == 1
+    assert again.get("/")[0] < 400
+
+
+def test_a_command_works_while_the_site_does_not_run(make_site: MakeSite) -> None:
+    site = make_site()
+    assert site.run("manage", "migrate", "--verbosity", "0").returncode == 0
+    make_user(site)
+    assert count_users(site) == 1
+    site.wait_until_gone()
+
+
+def test_a_second_site_on_the_same_data_is_refused_in_a_sentence(make_site: MakeSite) -> None:
+    site = make_site().start().wait_until_ready()
+
+    second = make_site().start()
+
+    assert second.parent.wait(60) == 1
+    assert second.output() == (
+        f"The site already runs with the data in {site.data}: use that one, or choose another --data.\n"
+    )
+    assert site.get("/")[0] < 400
+
+
+def test_a_taken_port_is_refused_in_a_sentence(make_site: MakeSite) -> None:
+    site = make_site().start().wait_until_ready()
+
+    second = make_site("other", site.port).start()
+
+    assert second.parent.wait(60) == 1
+    assert second.output() == (
+        f"Port {site.port} on 127.0.0.1 cannot be used (Address already in use): choose a --port.\n"
+    )
+
+
+def test_a_real_site_without_a_database_of_its_own_is_refused(make_site: MakeSite) -> None:
+    done = make_site().run("manage", "check", DEBUG="0", SECRET_KEY="a secret")
+    assert done.returncode == 1
+    assert done.stderr.startswith("DEBUG=0 needs DATABASE_URL")
+
+
+def test_a_tap_reaches_the_simulated_terminal(make_site: MakeSite) -> None:
+    site = make_site().start().wait_until_ready()
+    running = json.loads((site.data / "running.json").read_text())
+    assert Path(running["state"], "terminal.json").exists()
+
+    done = site.run("tap", "1")
+
+    assert done.returncode == 0, done.stderr
