@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
+from prepaid.api.health import healthz, readyz
+
 urlpatterns = [
     path("api/v1/", include("prepaid.api.urls")),
+    path("healthz", healthz),
+    path("readyz", readyz),
     path("", include("prepaid.web.urls")),
 ]

@@ -1,0 +1,93 @@
+"""Who calls: a terminal, proven by its signature, and the origin of what it asks for.
+
+Knows terminals' keys and states; nothing of them is revealed before the signature holds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.encoding import escape_uri_path
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from prepaid.api.problems import ProblemError, unsigned
+from prepaid.api.signatures import SignatureRefused, SignedCall, holds, is_fresh, read_claim
+from prepaid.stored_value.calls import fetch
+from prepaid.stored_value.requests import Origin
+from prepaid.stores.models import Terminal
+
+# One prepared statement: this stands before every posting.
+_SQL = (
+    "select terminal.public_key, terminal.state, terminal.closed_through_sequence, store.id, store.currency, "
+    "store.timezone, store.day_starts_at "
+    "from stores_terminal as terminal join stores_store as store on store.id = terminal.store_id "
+    "where terminal.id = %s::uuid"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A terminal whose signature held."""
+
+    origin: Origin
+    state: str
+    is_authenticated: bool = True
+
+    @property
+    def terminal(self) -> Terminal:
+        """Fetch the terminal's row with its store; the postings need only the origin."""
+        return Terminal.objects.select_related("store").get(pk=self.origin.id)
+
+
+class TerminalAuthentication(BaseAuthentication):
+    """Lets in terminals that signed the call and may make it."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None]:
+        """Give the caller. Raises `bad_signature`, `SW-CLK-01`, `terminal_retired`, `SW-TAMP-01`."""
+        try:
+            claim = read_claim(_signed_call(request._request))
+        except SignatureRefused:
+            raise unsigned() from None
+        public_key, caller = _find_caller(claim.keyid)
+        if caller is None or not holds(claim, public_key):
+            raise unsigned()
+        if not is_fresh(claim, time.time()):
+            raise unsigned("SW-CLK-01")
+        if caller.state == Terminal.State.RETIRED:
+            raise ProblemError("terminal_retired")
+        if caller.state == Terminal.State.LOCKED:
+            raise ProblemError("SW-TAMP-01")
+        return caller, None
+
+
+def _signed_call(request: HttpRequest) -> SignedCall:
+    headers = request.META
+    return SignedCall(
+        method=request.method or "",
+        path=escape_uri_path(request.path),
+        query=headers.get("QUERY_STRING", ""),
+        body=request.body,
+        signature_input=headers.get("HTTP_SIGNATURE_INPUT", ""),
+        signature=headers.get("HTTP_SIGNATURE", ""),
+        content_digest=headers.get("HTTP_CONTENT_DIGEST", ""),
+    )
+
+
+def _find_caller(terminal_id: UUID) -> tuple[bytes, Caller | None]:
+    row = fetch(_SQL, [terminal_id])
+    if row is None:
+        return b"", None
+    origin = Origin(
+        id=terminal_id,
+        kind="terminal",
+        closed_through_sequence=row[2],
+        store_id=row[3],
+        currency=row[4],
+        timezone=row[5],
+        day_starts_at=row[6],
+    )
+    return bytes(row[0]), Caller(origin=origin, state=row[1])
