@@ -17,12 +17,14 @@ BODY_BYTES_MAX = 256 * 1024
 ADVICES_MAX = 500
 
 AmountMinor = Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Integer minor units.")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 alphabetic code.")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code.")]
 Sequence = Annotated[int, Meta(ge=1, le=2**53, description="The terminal's own counter (STAN).")]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
 Operator = Annotated[str, Meta(max_length=32, description="Code of the person at the terminal.")]
 Note = Annotated[str, Meta(max_length=200)]
-Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$", max_length=1024)]
+Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
@@ -60,7 +62,7 @@ class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="meth
 class UidCard(Message, frozen=True, kw_only=True, tag="uid", tag_field="method"):
     """A bare UID: low trust, only where the program allows it."""
 
-    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$")]
+    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
     technology: Annotated[str, Meta(min_length=1, max_length=32)]
     entry: Entry | None = None
 
@@ -291,8 +293,8 @@ class Fault(Message, frozen=True, kw_only=True):
 class QueueState(Message, frozen=True, kw_only=True):
     """Transactions written on the terminal and not yet answered."""
 
-    count: Annotated[int, Meta(ge=0)]
-    amount: Annotated[int, Meta(ge=0)]
+    count: Count
+    amount: SumMinor
     oldest_at: Moment | None = None
 
 
@@ -321,8 +323,8 @@ class HeartbeatAnswer(Said, frozen=True, kw_only=True):
 class TypeTotal(Message, frozen=True, kw_only=True):
     """Approved transactions of one type in a batch: how many, and their sum in minor units."""
 
-    count: Annotated[int, Meta(ge=0)]
-    amount: Annotated[int, Meta(ge=0)]
+    count: Count
+    amount: SumMinor
 
 
 class BatchClose(Message, frozen=True, kw_only=True):
