@@ -99,6 +99,7 @@ def _close(terminal: Terminal, message: messages.BatchClose, told: Totals, *, at
 def list_findings(batch: Batch, terminal: Terminal, comparison: Comparison) -> list[Finding]:
     """List what does not agree in a batch, by a comparison of now or of when it was closed."""
     findings = []
+    name = _name(batch, terminal)
     detail = _place(batch, terminal)
     if comparison.differences:
         findings.append(
@@ -106,7 +107,7 @@ def list_findings(batch: Batch, terminal: Terminal, comparison: Comparison) -> l
                 kind=BATCH_DIFFERENCE,
                 subject="batch",
                 key=str(batch.id),
-                found=f"{_name(batch, terminal)}: {describe(comparison.differences, terminal.store.currency)}",
+                found=f"{name}: {describe(comparison.differences, terminal.store.currency)}",
                 detail=detail | {"differences": comparison.differences},
             )
         )
@@ -116,7 +117,7 @@ def list_findings(batch: Batch, terminal: Terminal, comparison: Comparison) -> l
                 kind=BATCH_MISSING_SEQUENCES,
                 subject="batch",
                 key=str(batch.id),
-                found=f"{_name(batch, terminal)}: {comparison.missing_count} missing, "
+                found=f"{name}: {comparison.missing_count} missing, "
                 f"first {', '.join(map(str, comparison.missing[:10]))}",
                 detail=detail | {"missing": comparison.missing[:100], "count": comparison.missing_count},
             )

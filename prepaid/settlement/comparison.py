@@ -62,7 +62,7 @@ def count_totals(terminal_id: UUID, *, first: int, last: int) -> Totals:
         .annotate(count=Count("id"), amount=Sum("approved_amount"))
         .order_by("type")
     )
-    return {row["type"]: {"count": row["count"], "amount": int(row["amount"])} for row in rows}
+    return {str(row["type"]): {"count": row["count"], "amount": int(row["amount"])} for row in rows}
 
 
 def differ(told: Mapping[str, Mapping[str, int]], counted: Mapping[str, Mapping[str, int]]) -> Differences:
@@ -117,7 +117,8 @@ select before + 1, sequence - 1
 from (
     select sequence, lag(sequence, 1, %(first)s::bigint - 1) over (order by sequence) as before
     from (
-        select sequence from ledger_answer where origin_id = %(origin)s and sequence between %(first)s and %(last)s
+        select sequence from ledger_answer
+        where origin_id = %(origin)s and sequence between %(first)s and %(last)s
         union all select %(last)s::bigint + 1
     ) as stored
 ) as beside

@@ -93,7 +93,8 @@ def resolve(exception_id: UUID, *, actor: str, note: str, at: datetime) -> None:
 _RECORD = """
 insert into settlement_exception as told (
     id, kind, subject, key, severity, found, detail, first_seen_at, last_seen_at, resolved_by, note)
-select %(id)s, %(kind)s, %(subject)s, %(key)s, %(severity)s, %(found)s, %(detail)s::jsonb, %(at)s, %(at)s, '', ''
+select %(id)s, %(kind)s, %(subject)s, %(key)s, %(severity)s, %(found)s, %(detail)s::jsonb, %(at)s, %(at)s,
+    '', ''
 where not %(is_settled_by_note)s or not exists (
     select from settlement_exception as settled
     where settled.kind = %(kind)s and settled.subject = %(subject)s and settled.key = %(key)s

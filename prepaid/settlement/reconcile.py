@@ -83,7 +83,8 @@ def check_ledger(at: datetime) -> Check:
         name="ledger invariants",
         looked_at=len(invariants),
         findings=[
-            Finding(kind=each.invariant, subject=each.subject, key=each.key, found=each.found) for each in found
+            Finding(kind=each.invariant, subject=each.subject, key=each.key, found=each.found)
+            for each in found
         ],
         complete=[name for name in invariants if counts.get(name, 0) < AUDIT_FINDINGS_MAX],
     )
@@ -121,7 +122,13 @@ def find_outside_batches() -> list[Finding]:
                 subject="terminal",
                 key=str(terminal_id),
                 found=f"{store} {name}: {count} between {first} and {last}",
-                detail={"store": store, "terminal": name, "count": count, "first_sequence": first, "last_sequence": last},
+                detail={
+                    "store": store,
+                    "terminal": name,
+                    "count": count,
+                    "first_sequence": first,
+                    "last_sequence": last,
+                },
             )
             for terminal_id, store, name, count, first, last in cursor.fetchall()
         ]
@@ -148,7 +155,8 @@ def _silent(terminal: Terminal) -> Finding:
         kind=TERMINAL_SILENT,
         subject="terminal",
         key=str(terminal.id),
-        found=f"{terminal.store.code} {terminal.name}: {terminal.queue_count} unsent of {amount}, last seen {seen}",
+        found=f"{terminal.store.code} {terminal.name}: {terminal.queue_count} unsent of {amount}, "
+        f"last seen {seen}",
         detail={
             "store": terminal.store.code,
             "terminal": terminal.name,
@@ -182,7 +190,8 @@ join ledger_answer as answer
     on answer.origin_id = terminal.id and answer.sequence <= terminal.closed_through_sequence
 where answer.outcome = 'approved' and not exists (
     select from settlement_batch as batch
-    where batch.terminal_id = terminal.id and answer.sequence between batch.first_sequence and batch.last_sequence)
+    where batch.terminal_id = terminal.id
+        and answer.sequence between batch.first_sequence and batch.last_sequence)
 group by terminal.id, store.code, terminal.name
 order by store.code, terminal.name
 """

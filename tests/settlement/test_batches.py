@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -10,14 +11,17 @@ from prepaid.settlement.batches import close_batch
 from prepaid.settlement.errors import BatchOverlaps, BatchRangeInvalid, BatchReused
 from prepaid.settlement.models import Batch, SettlementException
 from prepaid.settlement.reconcile import compare_batches
-from terminals.messages import BatchAnswer, BatchClose, TypeTotal
+from terminals.messages import BatchAnswer, BatchClose, TransactionType, TypeTotal
 from tests.shop import NOON, HeldCard, Shop, figures, together
 
 LATER = NOON + timedelta(minutes=5)
 
 
-def totals(**by_type: tuple[int, int]) -> dict[str, TypeTotal]:
-    return {kind: TypeTotal(count=count, amount=amount) for kind, (count, amount) in by_type.items()}
+def totals(**by_type: tuple[int, int]) -> dict[TransactionType, TypeTotal]:
+    return {
+        cast(TransactionType, kind): TypeTotal(count=count, amount=amount)
+        for kind, (count, amount) in by_type.items()
+    }
 
 
 def close(shop: Shop, first: int, last: int, **by_type: tuple[int, int]) -> BatchAnswer:
@@ -72,7 +76,11 @@ def test_difference_is_told_from_both_sides_and_adjusts_nothing(shop: Shop, held
     }
     assert figures() == before
     exception = SettlementException.objects.get()
-    assert (exception.kind, exception.subject, exception.key) == ("batch_difference", "batch", str(answer.batch))
+    assert (exception.kind, exception.subject, exception.key) == (
+        "batch_difference",
+        "batch",
+        str(answer.batch),
+    )
     assert exception.found == (
         f"{shop.store.code} T1 1-4: redeem: terminal 1 of ¥36.50, site 2 of ¥46.50; "
         "void: terminal 0 of ¥0.00, site 1 of ¥10.00"
@@ -87,7 +95,7 @@ def test_repeat_gives_the_stored_answer_even_when_more_has_arrived(shop: Shop, h
     assert Batch.objects.count() == 1
 
 
-def test_closed_range_told_with_other_totals_is_refused_and_the_first_stand(shop: Shop, held: HeldCard) -> None:
+def test_closed_range_told_with_other_totals_is_refused(shop: Shop, held: HeldCard) -> None:
     first = close(shop, 1, 4, **RIGHT)
 
     with pytest.raises(BatchReused):
@@ -102,7 +110,9 @@ def test_closed_range_told_with_other_totals_is_refused_and_the_first_stand(shop
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 5), (2, 4), (4, 4), (4, 9)])
-def test_range_that_overlaps_a_closed_one_is_refused(shop: Shop, held: HeldCard, first: int, last: int) -> None:
+def test_range_that_overlaps_a_closed_one_is_refused(
+    shop: Shop, held: HeldCard, first: int, last: int
+) -> None:
     close(shop, 1, 4, **RIGHT)
 
     with pytest.raises(BatchOverlaps) as caught:
@@ -193,7 +203,10 @@ def test_transactions_that_batches_pass_over_are_named(shop: Shop, held: HeldCar
 
 @pytest.mark.race
 def test_batch_told_by_many_at_once_is_closed_once(shop: Shop, held: HeldCard) -> None:
-    answers = together([lambda: close(shop, 1, 4, **RIGHT)] * 8)  # type: ignore[list-item]
+    def tell() -> Any:
+        return close(shop, 1, 4, **RIGHT)
+
+    answers = together([tell] * 8)
 
     assert len({str(answer) for answer in answers}) == 1
     assert Batch.objects.count() == 1

@@ -45,7 +45,9 @@ left join (
     select account_id, position, abs(sum(case when credit_account = account_id then amount else -amount end)) as amount
     from ledger_transfer group by account_id, position
 ) as moved using (account_id, position)
-where transaction.amount <> coalesce(moved.amount, 0) and transaction.type not in ('hold', 'release');
+where transaction.amount <> coalesce(moved.amount, 0)
+    and transaction.type not in ('hold', 'release') and transaction.undoes is distinct from 'hold'
+    or transaction.undoes = 'hold' and transaction.type = 'capture' and transaction.amount <> coalesce(moved.amount, 0);
 
 -- name: transfer_belongs_to_a_transaction
 select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg), 'no such transaction'
@@ -104,7 +106,8 @@ select 'hold', format('%s/%s', hold.account_id, hold.id),
     format('resolution %s, transactions that resolve it %s', coalesce(hold.resolution, 'none'), count(resolved.id))
 from ledger_hold as hold
 left join ledger_transaction as resolved
-    on resolved.account_id = hold.account_id and resolved.original_id = hold.id and resolved.type in ('capture', 'release')
+    on resolved.account_id = hold.account_id and resolved.original_id = hold.id
+    and resolved.type in ('capture', 'release', 'void', 'reversal')
 group by hold.account_id, hold.id, hold.resolution
 having count(resolved.id) <> case when hold.resolution is null then 0 else 1 end;
 
@@ -121,6 +124,9 @@ select 'transaction', format('%s/%s', original.account_id, original.id),
 from ledger_transaction as original
 join ledger_transaction as back
     on back.account_id = original.account_id and back.original_id = original.id and back.type in ('void', 'reversal', 'refund')
+    and not exists (
+        select from ledger_transaction as undo
+        where undo.account_id = back.account_id and undo.original_id = back.id and undo.type in ('void', 'reversal'))
 group by original.account_id, original.id, original.amount
 having sum(back.amount) > original.amount;
 
@@ -150,3 +156,34 @@ select 'daily sum', format('%s %s %s %s', business_date, store_id, type, undoes)
     format('told %s of %s, transactions %s of %s', told.count, told.amount, kept.count, kept.amount)
 from told full join kept using (business_date, store_id, type, undoes)
 where (told.count, told.amount) is distinct from (kept.count, kept.amount);
+
+-- name: lot_is_as_its_transfer_made_it
+-- A void may put value back into a lot, so that only the transfer of the lot's own position counts.
+select 'lot', format('%s/%s', coalesce(lot.account_id, moved.account_id), coalesce(lot.lot_no, moved.lot_no)),
+    case
+        when lot.lot_no is null then 'no such lot was made, but value moved by it'
+        else format('made of %s by %s, transfer of %s by %s', lot.amount, lot.tender, coalesce(made.amount, 0), coalesce(made.kind, 'none'))
+    end
+from ledger_lot as lot
+full join (select distinct account_id, lot_no from ledger_transfer) as moved using (account_id, lot_no)
+left join lateral (
+    select sum(transfer.amount) as amount, min(source.kind) as kind
+    from ledger_transfer as transfer
+    join ledger_general_account as source on source.id = transfer.debit_account
+    where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
+) as made on true
+where lot.lot_no is null or lot.amount is distinct from made.amount or (not lot.bonus and lot.tender is distinct from made.kind);
+
+-- name: posted_transaction_has_its_answer
+-- Without its answer the same id could be posted again. An expired hold is released by a job, which nobody asked for.
+select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id), 'no stored answer has its id'
+from ledger_transaction as transaction
+left join ledger_answer as answer on answer.id = transaction.id and answer.outcome = 'approved'
+where answer.id is null and not exists (
+    select from ledger_hold as hold
+    where hold.account_id = transaction.account_id and hold.id = transaction.original_id and hold.resolution = 'expired');
+
+-- name: answer_that_posted_nothing_moved_nothing
+select 'answer', answer.id::text, format('approved of %s, but posted nowhere', answer.approved_amount)
+from ledger_answer as answer
+where answer.position is null and answer.approved_amount <> 0;

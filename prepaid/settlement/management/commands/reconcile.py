@@ -15,17 +15,18 @@ from prepaid.settlement.reconcile import Check, Summary, reconcile
 
 
 class Command(BaseCommand):
-    help = "Audit the ledger, compare the batches, look for silent terminals; exit with 1 when something is open."
+    help = "Audit the ledger, compare batches, look for silent terminals; exit 1 when something is open."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print the result as JSON, progress on stderr")
+        parser.add_argument(
+            "--json", action="store_true", help="print the result as JSON, progress on stderr"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         progress = self.stderr if options["json"] else self.stdout
 
         def tell(check: Check) -> None:
-            found = len(check.findings)
-            progress.write(f"{check.looked_at:>7} {check.name}: {found or 'no'} finding{'' if found == 1 else 's'}")
+            progress.write(f"{check.looked_at:>7} {check.name}: {len(check.findings) or 'no'} findings")
 
         summary = reconcile(timezone.now(), tell=tell)
         if options["json"]:
@@ -78,13 +79,14 @@ def as_table(summary: Summary) -> str:
             f"         first seen {exception.first_seen_at:%Y-%m-%d %H:%M} UTC{_state_of(exception)}",
             "",
         ]
-    count = len(summary.open)
     lines.append(
-        f"{count} open exception{'' if count == 1 else 's'}: {summary.new} new, {summary.vanished} no longer found. "
+        f"Open exceptions: {len(summary.open)}, of them {summary.new} new; {summary.vanished} vanished now. "
         "A manager resolves them on the office page."
     )
     return "\n".join(lines)
 
 
 def _state_of(exception: SettlementException) -> str:
-    return "" if exception.vanished_at is None else f", no longer found since {exception.vanished_at:%Y-%m-%d %H:%M} UTC"
+    if exception.vanished_at is None:
+        return ""
+    return f", no longer found since {exception.vanished_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,180 @@
+"""Only its functions change the ledger: privileges hold the application, triggers the owner of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from django.db.utils import ProgrammingError
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.databases import connect_as_superuser, own_database
+from tests.shop import Shop, figures, open_shop
+
+TABLES = (
+    "ledger_account",
+    "ledger_answer",
+    "ledger_daily_sum",
+    "ledger_general_account",
+    "ledger_hold",
+    "ledger_lot",
+    "ledger_outbox",
+    "ledger_transaction",
+    "ledger_transfer",
+)
+# Worked on by the functions of the ledger; their triggers let through what those do, and nothing else.
+DERIVED = ("ledger_daily_sum", "ledger_outbox")
+SOME_COLUMN = {
+    "ledger_account": "currency",
+    "ledger_answer": "outcome",
+    "ledger_hold": "amount",
+    "ledger_daily_sum": "currency",
+    "ledger_outbox": "currency",
+    "ledger_general_account": "kind",
+    "ledger_lot": "amount",
+    "ledger_transaction": "type",
+    "ledger_transfer": "amount",
+}
+pytestmark = pytest.mark.usefixtures("committed_db")
+Owner = psycopg.Connection[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Shop]:
+    """A shop in a database of its own, with a row in every table of the ledger: no test here can change one."""
+    with django_db_blocker.unblock(), own_database() as name:
+        shop = open_shop()
+        held = shop.card(balance=10_000)
+        shop.redeem(held, 3_650)
+        with connection.cursor() as cursor:
+            cursor.execute("select ledger_fold_outbox(1)")
+        with connect_as_superuser(name) as opened:
+            opened.execute(
+                "insert into ledger_hold (account_id, id, amount, expires_at) "
+                "select id, gen_random_uuid(), 1, now() from ledger_account"
+            )
+        yield shop
+
+
+@pytest.fixture
+def table_owner(shop: Shop) -> Iterator[Owner]:
+    with connect_as_superuser(str(connection.settings_dict["NAME"])) as opened:
+        opened.execute("set role prepaid_owner")
+        yield opened
+
+
+def test_every_table_of_the_ledger_is_looked_at(shop: Shop) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select tablename::text from pg_tables where tablename like 'ledger\\_%' order by 1")
+        assert tuple(name for (name,) in cursor.fetchall()) == TABLES
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("verb", ["insert", "update", "delete", "truncate"])
+def test_application_is_refused(shop: Shop, table: str, verb: str) -> None:
+    statement = {
+        "insert": f"insert into {table} select * from {table}",
+        "update": f"update {table} set {SOME_COLUMN[table]} = {SOME_COLUMN[table]}",
+        "delete": f"delete from {table}",
+        "truncate": f"truncate {table}",
+    }[verb]
+    before = figures()
+
+    with (
+        pytest.raises(ProgrammingError, match=f"permission denied for table {table}"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+    assert figures() == before
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in (*DERIVED, "ledger_account")])
+def test_owner_is_refused_an_update_by_trigger(table_owner: Owner, table: str) -> None:
+    assert table_owner.execute(f"select 1 from {table}").fetchone() is not None
+
+    with pytest.raises(psycopg.Error) as caught:
+        table_owner.execute(f"update {table} set {SOME_COLUMN[table]} = {SOME_COLUMN[table]}")
+
+    assert caught.value.sqlstate == "PC900"
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in DERIVED])
+@pytest.mark.parametrize("verb", ["delete from", "truncate"])
+def test_owner_is_refused_to_remove_by_trigger(table_owner: Owner, table: str, verb: str) -> None:
+    count = table_owner.execute(f"select count(*) from {table}").fetchone()
+    assert count is not None
+    assert count[0]
+
+    with pytest.raises(psycopg.Error) as caught:
+        table_owner.execute(f"{verb} {table}")
+
+    assert caught.value.sqlstate == "PC900"
+    assert table_owner.execute(f"select count(*) from {table}").fetchone() == count
+
+
+def test_owner_may_not_unbalance_an_account(table_owner: Owner) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="ledger_account_lots_are_the_balance"):
+        table_owner.execute("update ledger_account set balance = balance + 1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "outcome = 'approved', reason = null",
+        "approved_amount = approved_amount + 1",
+        "recorded_at = recorded_at + interval '1 s'",
+    ],
+)
+def test_stored_answer_is_never_changed(table_owner: Owner, change: str) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        table_owner.execute(f"update ledger_answer set {change}")
+    assert caught.value.sqlstate == "PC900"
+
+
+def test_hold_is_resolved_once_and_its_amount_stays(table_owner: Owner) -> None:
+    with table_owner.transaction(force_rollback=True):
+        resolve_then_change(table_owner)
+
+
+def resolve_then_change(table_owner: Owner) -> None:
+    table_owner.execute("update ledger_hold set resolution = 'released', resolved_by = gen_random_uuid()")
+    for change in ("resolution = null, resolved_by = null", "amount = 2", "resolution = 'expired'"):
+        with pytest.raises(psycopg.Error) as caught, table_owner.transaction():
+            table_owner.execute(f"update ledger_hold set {change}")
+        assert caught.value.sqlstate == "PC900"
+
+
+def test_of_the_ledger_itself_the_application_may_call_four_functions_that_write(shop: Shop) -> None:
+    """None of them takes what it writes on trust: posting belongs to the functions of stored value."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select proname::text from pg_proc where proname like 'ledger\\_%' and prosecdef "
+            "and has_function_privilege(oid, 'execute') order by 1"
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    assert names == [
+        "ledger_expire_hold",
+        "ledger_fold_outbox",
+        "ledger_open_account",
+        "ledger_open_general_account",
+    ]
+
+
+def test_internal_functions_write_nothing_for_the_application(shop: Shop) -> None:
+    """`ledger_post` runs as its caller: called by the application itself, the tables refuse it."""
+    before = figures()
+    with (
+        pytest.raises(ProgrammingError, match="permission denied for table"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "select ledger_post(row(gen_random_uuid(), null, account.id, null, account.id, '2026-11-23', "
+            "now(), now(), '', '')::ledger_request, account, account, 'load', 1, null, null, null, '{}') "
+            "from ledger_account as account"
+        )
+    assert figures() == before
