@@ -43,7 +43,7 @@ Owner = psycopg.Connection[tuple[object, ...]]
 
 @pytest.fixture(scope="module")
 def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Shop]:
-    """A shop in a database of its own, with a row in every table of the ledger: no test here can change one."""
+    """A shop in a database of its own, with rows in every table of the ledger, which none can change."""
     with django_db_blocker.unblock(), own_database() as name:
         shop = open_shop()
         held = shop.card(balance=10_000)
