@@ -13,6 +13,13 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
+from prepaid.runner.environment import BASE_FOLDER
+from prepaid.runner.translations import compile_translations
+
+
+def pytest_configure() -> None:
+    """Compile the translations, which are not kept compiled."""
+    compile_translations(BASE_FOLDER / "locale")
 
 
 def switch_role(role: str) -> None:
@@ -30,7 +37,7 @@ def django_db_setup(
     In place of pytest-django's own, which makes none when every collected test takes `committed_db`.
     """
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
         switch_role(APP_ROLE)
     yield
     with django_db_blocker.unblock():

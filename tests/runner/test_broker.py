@@ -22,7 +22,7 @@ def test_the_settings_name_our_transport(broker: Connection) -> None:
 
 
 def test_a_message_comes_back_once_and_is_gone_when_acknowledged(broker: Connection) -> None:
-    with SimpleQueue(broker, "once") as queue:
+    with SimpleQueue(broker.default_channel, "once") as queue:
         queue.put({"id": 7})
         message = queue.get(timeout=10)
         assert message.payload == {"id": 7}
@@ -33,7 +33,7 @@ def test_a_message_comes_back_once_and_is_gone_when_acknowledged(broker: Connect
 
 
 def test_a_message_that_was_not_acknowledged_comes_back(broker: Connection) -> None:
-    with SimpleQueue(broker, "twice") as queue:
+    with SimpleQueue(broker.default_channel, "twice") as queue:
         queue.put("again")
         queue.get(timeout=10).requeue()
         message = queue.get(timeout=10)
@@ -45,7 +45,7 @@ def test_a_queue_name_of_any_length_works(broker: Connection) -> None:
     """The stock transport stops the worker at 48 characters, which a long host name reaches."""
     name = "worker@a-host-with-a-very-long-name.in-a-long.example.com"
     assert len(name) > QUEUE_NAME_LENGTH_MAX
-    with SimpleQueue(broker, name) as queue:
+    with SimpleQueue(broker.default_channel, name) as queue:
         queue.put("long")
         message = queue.get(timeout=10)
         assert message.payload == "long"
