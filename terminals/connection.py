@@ -128,6 +128,8 @@ class Connection:
                 raise http.client.HTTPException("too long an answer")
         if answer.length:
             raise http.client.IncompleteRead(b"", answer.length)
+        # read1 does not end the answer by itself, and the next one would not be ready.
+        answer.close()
         headers = {name.lower(): value for name, value in answer.getheaders()}
         if answer.will_close:
             self._drop()
