@@ -11,7 +11,7 @@ from django.db import connection
 from prepaid.identifiers import rrn_of
 
 # Whether a type adds to the balance, takes from it, or moves nothing of it.
-SIGNS = {"load": 1, "redeem": -1, "hold": 0, "release": 0}
+SIGNS = {"load": 1, "redeem": -1, "hold": 0, "capture": -1, "release": 0, "refund": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,4 +79,4 @@ def list_history(
 
 def sign_of(kind: str, undoes: str | None) -> int:
     """Give +1 where a transaction adds to the balance, -1 where it takes from it, 0 where it does neither."""
-    return -SIGNS[undoes] if undoes in ("load", "redeem") else SIGNS[kind]
+    return -SIGNS[undoes or kind] if kind in ("void", "reversal") else SIGNS[kind]

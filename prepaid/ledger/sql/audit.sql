@@ -45,9 +45,10 @@ left join (
     select account_id, position, abs(sum(case when credit_account = account_id then amount else -amount end)) as amount
     from ledger_transfer group by account_id, position
 ) as moved using (account_id, position)
-where transaction.amount <> coalesce(moved.amount, 0)
-    and transaction.type not in ('hold', 'release') and transaction.undoes is distinct from 'hold'
-    or transaction.undoes = 'hold' and transaction.type = 'capture' and transaction.amount <> coalesce(moved.amount, 0);
+where coalesce(moved.amount, 0) <> case
+    when transaction.type in ('hold', 'release') then 0
+    when transaction.type in ('void', 'reversal') and transaction.undoes = 'hold' then 0
+    else transaction.amount end;
 
 -- name: transfer_belongs_to_a_transaction
 select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg), 'no such transaction'

@@ -1,5 +1,5 @@
--- Undoes a load or a redeem whole: p_type 'void' (the cashier, before the batch closes) or 'reversal' (the terminal that
--- never got the answer; always safe to repeat). Restores the very lots, or takes the very lots back.
+-- Undoes a load, redeem, hold, capture or refund whole: p_type 'void' (the cashier, before the batch closes) or
+-- 'reversal' (the terminal that never got the answer; always safe to repeat). Restores the very lots, or takes them back.
 -- A reversal of an original not seen yet is approved and leaves a tombstone under the original's id.
 -- p_own_only: the original must come from the same origin, else from the same store.
 -- Locks the account's row. Raises as stored_value_redeem.
@@ -47,19 +47,23 @@ begin
         v_moves := false;
         v_reason := case
             when p_own_only and v_original.origin_id <> p_request.origin_id then 'original_unknown'
-            when p_type = 'void' or v_original.type not in ('load', 'redeem') then 'original_not_reversible'
+            when p_type = 'void' or v_original.type in ('void', 'reversal', 'release') then 'original_not_reversible'
         end;
     end if;
     if v_reason is null and v_moves then
         select * into v_after.lots, v_legs from stored_value_undone_lots(v_account, v_transaction, v_card.consumption_order = 'bonus_first');
         if v_after.lots is null then
             v_reason := 'insufficient_funds';
-        elsif v_transaction.type = 'load' and v_account.balance - v_transaction.amount < v_account.held then
+        elsif v_transaction.type in ('load', 'refund') and v_account.balance - v_transaction.amount < v_account.held then
             v_reason := 'insufficient_because_of_hold';
         end if;
     end if;
     if v_reason is null and v_moves then
         v_after := stored_value_account_after_undo(v_account, v_transaction, v_after.lots);
+        if v_transaction.type = 'hold' then
+            update ledger_hold set resolution = 'released', resolved_by = p_request.id
+            where account_id = v_account.id and id = p_original;
+        end if;
         v_hash := ledger_post(
             p_request, v_account, v_after, p_type, v_transaction.amount, p_original, v_transaction.type,
             (select lot.tender from ledger_lot as lot

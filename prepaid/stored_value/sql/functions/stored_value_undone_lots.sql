@@ -1,5 +1,5 @@
 -- Works out an account's open lots after undoing one of its transactions, and the legs that do it.
--- A redeem's value goes back into the very lots; a load's lots are taken back whole: null where any was spent.
+-- What was taken goes back into the very lots; what was given is taken out of the very lots: null where it was spent.
 create or replace function stored_value_undone_lots(
     p_account ledger_account, p_transaction ledger_transaction, p_bonus_first boolean,
     out lots ledger_open_lot[], out legs ledger_leg[]
@@ -17,18 +17,19 @@ begin
         where transfer.account_id = p_account.id and transfer.position = p_transaction.position
         order by transfer.leg
     loop
-        if p_transaction.type = 'redeem' then
+        if v_leg.debit_account = p_account.id then
             lots := ledger_put(lots, v_leg.lot_no, v_leg.bonus, v_leg.amount, v_leg.expires_on, p_bonus_first);
         else
             select remaining into v_open from unnest(lots) where lot_no = v_leg.lot_no;
-            if v_open is distinct from v_leg.amount then
+            if v_open is null or v_open < v_leg.amount then
                 lots := null;
                 return;
             end if;
             select coalesce(array_agg(lot order by place), '{}') into lots
-            from (select row(lot_no, bonus, remaining, expires_on)::ledger_open_lot as lot, place
+            from (select row(lot_no, bonus, remaining - case when lot_no = v_leg.lot_no then v_leg.amount else 0 end, expires_on)
+                      ::ledger_open_lot as lot, place
                   from unnest(lots) with ordinality as open (lot_no, bonus, remaining, expires_on, place)
-                  where lot_no <> v_leg.lot_no) as kept;
+                  where lot_no <> v_leg.lot_no or remaining > v_leg.amount) as kept;
         end if;
         legs := legs || row(v_leg.lot_no, v_leg.credit_account, v_leg.debit_account, v_leg.amount)::ledger_leg;
     end loop;

@@ -1,0 +1,50 @@
+-- Spends from a hold at p_merchant, up to what was held, and resolves the hold; stores the answer.
+-- Minor units. Locks the account's row, then the hold's. Raises as stored_value_redeem.
+create or replace function stored_value_capture(
+    p_request ledger_request, p_original uuid, p_amount bigint, p_currency text, p_merchant uuid
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v record;
+    v_hold ledger_hold;
+    v_after ledger_account;
+    v_taken record;
+    v_reason text;
+    v_hash bytea;
+begin
+    return query select * from stored_value_replay(p_request, 'capture', p_amount, p_currency, p_original);
+    if found then
+        return;
+    end if;
+    select * into v from stored_value_find_original(p_request, p_original);
+    select * into v_hold from ledger_hold where account_id = (v.account).id and id = p_original for update;
+    v_reason := case
+        when (v.transaction).id is null then 'original_unknown'
+        when p_currency <> (v.account).currency then 'currency_mismatch'
+        when v_hold.id is null then 'original_not_reversible'
+        when v_hold.resolution = 'released' then 'already_reversed'
+        when v_hold.resolution is not null or v_hold.expires_at <= p_request.recorded_at then 'original_not_reversible'
+        when p_amount > v_hold.amount then 'amount_over_original'
+        when p_amount > ledger_spendable((v.account).lots, p_request.business_date) - ((v.account).held - v_hold.amount)
+            then case when p_amount <= ledger_spendable((v.account).lots, p_request.business_date)
+                then 'insufficient_because_of_hold' else 'insufficient_funds' end
+    end;
+    if v_reason is not null then
+        return next stored_value_decline_original(p_request, 'capture', v_reason, p_amount, p_currency, v.card, p_original);
+        return;
+    end if;
+    update ledger_hold set resolution = 'captured', resolved_by = p_request.id, captured = p_amount
+    where account_id = (v.account).id and id = p_original;
+    select * into v_taken from ledger_take(
+        (v.account).lots, p_amount, p_request.business_date, (v.account).id, p_merchant,
+        (v.card).consumption_order = 'proportional');
+    v_after := ledger_begin_day(v.account, p_request.business_date);
+    v_after.lots := v_taken.lots;
+    v_after.balance := (v.account).balance - p_amount;
+    v_after.held := (v.account).held - v_hold.amount;
+    v_after.redeemed_today := v_after.redeemed_today + p_amount;
+    v_hash := ledger_post(p_request, v.account, v_after, 'capture', p_amount, p_original, 'hold', null, v_taken.legs);
+    return next stored_value_reply_with(
+        p_request, 'capture', null, p_amount, p_amount, p_currency, v_after.balance,
+        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        (v.account).position + 1, v.card, p_original, v_hash);
+end $$;

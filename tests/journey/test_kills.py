@@ -1,0 +1,120 @@
+"""kill -9 of agent, web server and database at random points: nothing lost, nothing doubled after resolution."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.journey.running import ROOT, RunningSite, own_environment
+
+pytestmark = pytest.mark.kill
+REDEEMS = 200
+KILLS = {"agent": 8, "web": 6, "database": 4}
+LIMIT_S = 300
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def victims(site: RunningSite, kind: str) -> list[int]:
+    if kind == "web":
+        return site.web_workers()
+    return [site.database_server()]
+
+
+class Cashier:
+    """The loop of redeems as a process, started again each time that it is killed."""
+
+    def __init__(self, state: Path, card: dict[str, str]) -> None:
+        self.command = [
+            sys.executable,
+            "-m",
+            "tests.journey.redeem_loop",
+            str(state),
+            card["number"],
+            card["pin"],
+        ]
+        self.restarts = -1
+
+    def start(self) -> subprocess.Popen[str]:
+        self.restarts += 1
+        process = subprocess.Popen(
+            [*self.command, str(REDEEMS)], cwd=ROOT, env=own_environment(), stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        return process
+
+
+def test_two_hundred_redeems_under_kills_are_each_posted_once(site: RunningSite, data_folder: Path) -> None:
+    seed = secrets.randbelow(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    state = site.enrol(data_folder / "terminal-2")
+    card = site.issue_card(1_000)
+    plan = [kind for kind, count in KILLS.items() for _ in range(count)]
+    chance.shuffle(plan)
+    cashier = Cashier(state, card)
+    process = cashier.start()
+    pause = threading.Event()
+
+    for kind in plan:
+        # The moment of each kill is the point of this test; nothing waits for it.
+        pause.wait(chance.uniform(0.05, 1.2))
+        if kind == "agent":
+            kill(process.pid)
+            process.wait()
+            process = cashier.start()
+        else:
+            for pid in victims(site, kind)[:1]:
+                kill(pid)
+    assert process.wait(LIMIT_S) == 0, f"seed {seed}\n{site.log()}"
+
+    queue = json.loads(site.agent("queue", "--resolve", "--json", state=state))
+    entries = [json.loads(line) for line in site.agent("queue", "--export", state=state).splitlines()]
+    told = {
+        entry["id"]: entry["answer"] for entry in entries if entry["type"] == "redeem" and entry["answer"]
+    }
+    approved = {key for key, answer in told.items() if answer["outcome"] == "approved"}
+    with site.database() as database:
+        posted = Counter(
+            str(row[0])
+            for row in database.execute(
+                "select id from ledger_transaction where type = 'redeem' and origin_id = %s",
+                [terminal_id(state)],
+            )
+        )
+        undone = {
+            str(row[0])
+            for row in database.execute(
+                "select original_id from ledger_transaction where type = 'reversal' and origin_id = %s",
+                [terminal_id(state)],
+            )
+        }
+    balance = json.loads(
+        site.agent("balance", "--number", card["number"], "--pin", card["pin"], "--json", state=state)
+    )
+    assert queue["count"] == 0
+    assert set(posted.values()) == {1}, f"posted twice, seed {seed}"
+    assert set(posted) - undone == approved, f"the journal and the ledger differ, seed {seed}"
+    assert balance["balance"] == 1_000 - len(approved)
+    assert cashier.restarts == KILLS["agent"]
+    site.manage("reconcile", "--json")
+
+
+def terminal_id(state: Path) -> str:
+    return str(json.loads((state / "terminal.json").read_text())["terminal_id"])
