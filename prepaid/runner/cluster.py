@@ -214,7 +214,10 @@ def make_roles(sockets: Path) -> None:
         for role in (OWNER_ROLE, APP_ROLE):
             if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
                 connection.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
-        connection.execute(sql.SQL("alter role {} createdb").format(sql.Identifier(OWNER_ROLE)))
+        owner, app = sql.Identifier(OWNER_ROLE), sql.Identifier(APP_ROLE)
+        connection.execute(sql.SQL("alter role {} createdb").format(owner))
+        # The application makes the queues of the jobs, which the owner's backup has to read.
+        connection.execute(sql.SQL("grant {} to {}").format(app, owner))
         if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE_NAME]).fetchone():
             connection.execute(
                 sql.SQL("create database {} owner {}").format(
