@@ -1,4 +1,4 @@
-"""A database of its own for a test that plants faults or counts everything: copied, empty, dropped afterwards."""
+"""A database of its own, empty, for a test that plants faults or counts everything; dropped afterwards."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _pristine_copy_of(name: str) -> str:
                 "and (schemaname = 'public' or tablename like 'q\\_%%' or tablename like 'a\\_%%')",
                 [list(KEPT_TABLES)],
             ).fetchall()
-            # `kept` triggers are off here; a copy that no test has written to yet is emptied in one statement.
-            opened.execute("truncate " + ", ".join(str(table) for (table,) in tables) + " restart identity cascade")
+            names = ", ".join(str(table) for (table,) in tables)
+            opened.execute(f"truncate {names} restart identity cascade")
         _pristine.append(copy)
     return _pristine[0]
 
@@ -67,7 +67,9 @@ def _copy(template: str, name: str) -> None:
     connections.close_all()
     with connect_as_superuser("postgres") as opened:
         # A template is copied only when nobody is connected to it: what is left of an earlier test is ended.
-        opened.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [template])
+        opened.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [template]
+        )
         opened.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
         )
