@@ -1,0 +1,73 @@
+"""Card readers behind one interface: what a tap is, and what can go wrong until there is one.
+
+Knows taps and fault codes; must not know a driver, nor what a card is worth.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from terminals.errors import TerminalError
+from terminals.messages import Card, Retry
+
+PATH_KINDS = ("usb", "tty", "com", "udp")
+
+
+class ReaderError(TerminalError):
+    """The reader or the exchange with a card failed before any transaction began: no money moved."""
+
+    retry: Retry = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """One presentation of a card. `uid` is lower-case hex as the air showed it, so it may be random.
+
+    `card` is what the site is told: the SUN message of a card that proves itself, else the bare UID.
+    """
+
+    technology: str
+    uid: str
+    uri: str | None
+    card: Card
+    at: datetime
+
+
+class Reader(Protocol):
+    """A contactless reader, used by one thread at a time."""
+
+    name: str
+
+    def open(self) -> None:
+        """Take hold of the device. Raises ReaderError HW-DRV-01 or HW-USB-01; the detail says what to do."""
+
+    def close(self) -> None:
+        """Let go of the device; closing twice is harmless."""
+
+    def wait_for_tap(self, *, stop: threading.Event) -> Tap | None:
+        """Block until a new card came, or `stop` is set: then None.
+
+        A card that stays on the reader is one tap, also over several calls. Raises ReaderError, once for
+        each presentation that cannot be read: NFC-RF-01 (hold still), NFC-RF-02 (two cards), NFC-CARD-01
+        (nothing that can pay). HW-USB-01 and HW-DRV-01 mean that the device went; the next call opens it
+        again, after at most 2 s, so that a caller may simply go on calling.
+        """
+
+
+def open_reader(path: str) -> Reader:
+    """Give the reader at a path: `usb`, `usb:054c:06c3`, `tty:USB0:pn532`, `com:3:pn532`, `udp:HOST:PORT`.
+
+    The device itself is taken by `open()`. Raises ReaderError HW-DRV-01 where the path or its driver is none.
+    """
+    if path.partition(":")[0] not in PATH_KINDS:
+        raise ReaderError("HW-DRV-01", f"{path!r} is no reader: say usb, tty:USB0:pn532 or udp:HOST:PORT")
+    try:
+        from terminals.readers.nfcpy import NfcpyReader
+    except ImportError as error:
+        raise ReaderError(
+            "HW-DRV-01", f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt"
+        ) from error
+    return NfcpyReader(path)
