@@ -16,7 +16,7 @@ SIGNS = {"load": 1, "redeem": -1, "hold": 0, "capture": -1, "release": 0, "refun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """One approved transaction: `signed_minor` is what it did to the balance; a later one may have undone it."""
+    """One approved transaction; `signed_minor` is what it did to the balance."""
 
     id: UUID
     type: str

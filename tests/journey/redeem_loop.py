@@ -1,4 +1,4 @@
-"""A cashier who never tires: redeems one minor unit after another until the journal holds enough, or is killed.
+"""A cashier who never tires: redeems one minor unit after another until there are enough, or is killed.
 
 Run as a process of its own: python -m tests.journey.redeem_loop STATE NUMBER PIN WANTED
 """

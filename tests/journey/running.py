@@ -1,4 +1,4 @@
-"""A whole site as a newcomer runs it: `./run` with its own data and port, and the commands given beside it."""
+"""A whole site as a newcomer runs it: `./run` with its own data and port, and commands beside it."""
 
 from __future__ import annotations
 
@@ -115,15 +115,15 @@ class RunningSite:
         """Connect to this site's database as one to whom nothing is refused."""
         sockets = Cluster(self.data / "postgres").socket_folder(database_account())
         with connect_as_superuser(sockets, "prepaid") as opened:
-            yield opened  # type: ignore[misc]
+            yield opened
 
     def scalar(self, query: str, *values: Any) -> Any:
         with self.database() as opened:
-            row = opened.execute(query, values).fetchone()  # type: ignore[call-overload]
+            row = opened.execute(query, values).fetchone()
         return None if row is None else row[0]
 
     def processes(self, pattern: str) -> list[int]:
-        """List this site's processes whose command line matches, by descent from `./run` or by its data folder."""
+        """List the processes whose command line matches."""
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():

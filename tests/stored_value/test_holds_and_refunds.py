@@ -7,10 +7,10 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from django.db import connection
 
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
+from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.refund import refund
@@ -121,13 +121,9 @@ def test_hold_expires_by_the_clock_once(shop: Shop, held: HeldCard) -> None:
     def expire(seconds: int) -> bool:
         at = shop.at + timedelta(seconds=seconds)
         request = shop.request(recorded_at=at, sequence=None)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select ledger_expire_hold(row(%s, %s, %s, null, %s, %s, %s, %s, 'clock', '')::ledger_request, %s, %s)",
-                [request.id, b"", request.origin.id, shop.store.id, request.business_date, at, at]
-                + [held.account_id, original.id],
-            )
-            return bool(cursor.fetchone()[0])
+        sql = f"select ledger_expire_hold({calls.REQUEST}, %s::uuid, %s::uuid)"
+        row = calls.fetch(sql, [*calls.request_values(request), held.account_id, original.id])
+        return row is not None and bool(row[0])
 
     assert [expire(3_599), expire(3_600), expire(3_601)] == [False, True, False]
     assert held.row("held") == 0
@@ -216,7 +212,7 @@ def test_captures_and_releases_of_one_hold_at_once_resolve_it_once(shop: Shop, h
     original = place(shop, held, 1_000).id
 
     results = together(
-        [partial(capture_of, shop, original, 1_000)] * 25 + [lambda: release(shop.request(), original)] * 25  # type: ignore[list-item]
+        [partial(capture_of, shop, original, 1_000)] * 25 + [lambda: release(shop.request(), original)] * 25
     )
 
     assert outcomes(results) == {"approved": 1, "declined": 49}
