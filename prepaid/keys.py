@@ -1,6 +1,6 @@
 """The site's secret keys: one file, made at the first start and read once a process.
 
-Knows the file and keyed hashes; must not know what is hashed. Nothing here is ever logged: the keys have no repr.
+Knows the file and keyed hashes; must not know how a card uses its keys. The keys have no repr, for logs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+HASH_KEYS = ("lookup", "pin", "content", "enrolment")
 HASH_KEY_BYTES = 32
 CARD_KEY_BYTES = 16
 # What others than the file's owner and group may do with it: nothing; the group may read.
@@ -48,13 +49,36 @@ class SiteKeys:
     enrolment: bytes
     sun: tuple[SunKeys, ...]
 
+    def number_lookup(self, number: str) -> bytes:
+        """Hash a card number, plain digits, as its credential is found. 32 bytes, like each below."""
+        return self._lookup(b"number", number.encode())
+
+    def qr_lookup(self, code: str) -> bytes:
+        """Hash a printed code, plain digits, as its credential is found."""
+        return self._lookup(b"qr", code.encode())
+
+    def sun_lookup(self, uid: bytes) -> bytes:
+        """Hash the UID that a SUN message proved, as its credential is found."""
+        return self._lookup(b"sun", uid)
+
+    def uid_lookup(self, uid: bytes) -> bytes:
+        """Hash a bare UID, as its credential is found: never that of one proved by SUN."""
+        return self._lookup(b"uid", uid)
+
+    def pin_mac(self, lookup: bytes, pin: str) -> bytes:
+        """Hash a PIN for the one credential that it belongs to."""
+        return hmac.digest(self.pin, lookup + pin.encode(), "sha256")
+
     def content_digest(self, content: bytes) -> bytes:
-        """Hash the content of a request, to tell a repeat from another request. 32 bytes."""
+        """Hash the content of a request, to tell a repeat from another request."""
         return hmac.digest(self.content, content, "sha256")
 
     def enrolment_hash(self, code: str) -> bytes:
-        """Hash an enrolment code as it is stored. 32 bytes."""
+        """Hash an enrolment code as it is stored."""
         return hmac.digest(self.enrolment, code.encode(), "sha256")
+
+    def _lookup(self, method: bytes, identity: bytes) -> bytes:
+        return hmac.digest(self.lookup, method + b":" + identity, "sha256")
 
 
 @cache
@@ -71,15 +95,18 @@ def read_or_make_keys(path: Path) -> SiteKeys:
         raise KeysUnreadable(f"The keys in {path} cannot be used: {error.strerror}.") from error
 
 
-def keys_of_the_site() -> SiteKeys:
+def site_keys() -> SiteKeys:
     """Give the site's keys. Raises KeysUnreadable."""
     return read_or_make_keys(settings.KEYS_FILE)
+
+
+keys_of_the_site = site_keys
 
 
 def _make(path: Path) -> None:
     """Write fresh keys beside the file and link them into place: whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = {name: secrets.token_hex(HASH_KEY_BYTES) for name in ("lookup", "pin", "content", "enrolment")}
+    fresh = {name: secrets.token_hex(HASH_KEY_BYTES) for name in HASH_KEYS}
     card_keys = {name: secrets.token_hex(CARD_KEY_BYTES) for name in ("meta", "master")}
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -112,7 +139,7 @@ def _read(path: Path) -> SiteKeys:
             for row in stored["sun"]
         ]
         return SiteKeys(
-            **{name: _key(stored, name, HASH_KEY_BYTES) for name in ("lookup", "pin", "content", "enrolment")},
+            **{name: _key(stored, name, HASH_KEY_BYTES) for name in HASH_KEYS},
             sun=tuple(sorted(versions, key=lambda keys: keys.version, reverse=True)),
         )
     except (KeyError, TypeError, ValueError):

@@ -27,17 +27,31 @@ _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
 def make_number(prefix: str) -> str:
     """Make a random card number under an issuer's prefix: 16 to 20 digits, the last one Luhn's check.
 
-    ValueError for a prefix that is not 1 to 8 digits or is that of printed codes.
+    ValueError for a prefix that find_prefix_fault finds fault with.
     """
-    if not re.fullmatch(f"[0-9]{{1,{PREFIX_DIGITS_MAX}}}", prefix) or prefix.startswith(QR_PREFIX):
-        raise ValueError(f"a prefix is 1 to {PREFIX_DIGITS_MAX} digits and does not begin with {QR_PREFIX}")
-    length = max(NUMBER_DIGITS_MIN, len(prefix) + NUMBER_RANDOM_DIGITS_MIN + 1)
-    return _make_digits(prefix, length, shortest=NUMBER_DIGITS_MIN)
+    fault = find_prefix_fault(prefix)
+    if fault is not None:
+        raise ValueError(fault)
+    return _make_digits(prefix, _length_under(prefix))
+
+
+def find_prefix_fault(prefix: str) -> str | None:
+    """Say what is wrong with an issuer's prefix; None where numbers can be made under it."""
+    if not re.fullmatch(f"[0-9]{{1,{PREFIX_DIGITS_MAX}}}", prefix):
+        return f"A prefix is 1 to {PREFIX_DIGITS_MAX} digits."
+    if prefix.startswith(QR_PREFIX):
+        return f"Prefixes that begin with {QR_PREFIX} are those of printed codes."
+    # Luhn's sum does not notice the loss of leading digits that add up to a multiple of ten.
+    length = _length_under(prefix)
+    lost = (prefix[:count] for count in range(1, length - NUMBER_DIGITS_MIN + 1))
+    if any(luhn.checksum(digits + "0" * (length - len(digits))) == 0 for digits in lost):
+        return "Under this prefix a number that lost its first digits would pass the check: choose another."
+    return None
 
 
 def make_qr() -> str:
     """Make a printed code: 20 digits, of which 17 are random and the last is a check. A bearer secret."""
-    return _make_digits(QR_PREFIX, QR_DIGITS, shortest=QR_DIGITS)
+    return _make_digits(QR_PREFIX, QR_DIGITS)
 
 
 def make_pin() -> str:
@@ -78,19 +92,23 @@ def grouped(digits: str) -> str:
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
-def _make_digits(prefix: str, length: int, *, shortest: int) -> str:
+def _length_under(prefix: str) -> int:
+    return max(NUMBER_DIGITS_MIN, len(prefix) + NUMBER_RANDOM_DIGITS_MIN + 1)
+
+
+def _make_digits(prefix: str, length: int) -> str:
     while True:
         body = prefix + _random_digits(length - len(prefix) - 1)
         digits = body + luhn.calc_check_digit(body)
-        if not _has_valid_part(digits, shortest):
+        if not _has_valid_part(digits):
             return digits
 
 
-def _has_valid_part(digits: str, shortest: int) -> bool:
-    """Say whether a scan that lost digits at its ends could pass the check: such numbers are never given out."""
+def _has_valid_part(digits: str) -> bool:
+    """Say whether a scan that lost digits at its ends could pass the check: such are never given out."""
     return any(
         luhn.is_valid(digits[start : start + length])
-        for length in range(shortest, len(digits))
+        for length in range(NUMBER_DIGITS_MIN, len(digits))
         for start in range(len(digits) - length + 1)
     )
 
@@ -100,6 +118,6 @@ def _random_digits(count: int) -> str:
 
 
 def _digits_of(text: str) -> str:
-    """Drop spaces and dashes and make full-width digits plain; empty where anything else stands in between."""
+    """Drop spaces and dashes, make full-width digits plain; empty where anything else stands between."""
     plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
     return plain if re.fullmatch("[0-9]+", plain) else ""

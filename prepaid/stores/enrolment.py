@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from prepaid.keys import keys_of_the_site
+from prepaid.keys import site_keys
 from prepaid.stores.errors import EnrolmentRefused, TerminalNameTaken
 from prepaid.stores.models import Enrolment, Store, Terminal, Till
 
@@ -88,4 +88,4 @@ def _free_name(store: Store, wanted: str) -> str:
 
 def _hash(code: str) -> bytes:
     """Hash a code as typed: in any case, with or without spaces and dashes."""
-    return keys_of_the_site().enrolment_hash(re.sub(r"[\s\-]", "", code).upper())
+    return site_keys().enrolment_hash(re.sub(r"[\s\-]", "", code).upper())

@@ -27,7 +27,8 @@ def record_heartbeat(
 
     A heartbeat that was overtaken by a later one changes nothing but its faults.
     """
-    TerminalFault.objects.bulk_create([_fault(terminal, told) for told in heartbeat.faults], ignore_conflicts=True)
+    faults = [_fault(terminal, told) for told in heartbeat.faults]
+    TerminalFault.objects.bulk_create(faults, ignore_conflicts=True)
     Terminal.objects.filter(pk=terminal.pk).exclude(last_seen_at__gt=at).update(
         agent_version=heartbeat.agent_version,
         files_hash=heartbeat.files_hash or "",

@@ -70,7 +70,7 @@ class Terminal(models.Model):
 
 
 class Till(models.Model):
-    """A counter in the browser: where staff take money; paired with at most one terminal, whose taps it shows."""
+    """A counter in the browser, where staff take money; it shows the taps of the terminal paired with it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="tills")

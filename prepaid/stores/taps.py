@@ -69,7 +69,7 @@ def record_tap(terminal: Terminal, *, card_id: UUID | None, presentation: Presen
 def listen_taps(
     terminal_id: UUID, *, after_id: int | None = None, keep_alive_s: float = KEEP_ALIVE_S
 ) -> Iterator[SeenTap | None]:
-    """Give each tap of a terminal as it comes, for as long as it is asked; None after `keep_alive_s` without one.
+    """Give each tap of a terminal as it comes; None after `keep_alive_s` without one.
 
     The first item is None: from then on no tap is missed. With `after_id`, the last tap that the listener
     knows, what it missed follows. Holds a database connection of its own until closed, and gives the
