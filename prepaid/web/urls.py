@@ -1,3 +1,30 @@
-from django.urls import URLPattern, URLResolver
+"""The addresses of the screens."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib.auth.decorators import login_not_required
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
+from django.views.i18n import set_language
+
+from prepaid.web import people
+from prepaid.web.counter import cards, issuing, receipts, stream, views
+from prepaid.web.office import views as office
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="counter"), name="start"),
+    path("login", people.Login.as_view(), name="login"),
+    path("lock", people.lock, name="lock"),
+    path("till", people.till, name="till"),
+    path("language", login_not_required(set_language), name="set_language"),
+    path("counter", views.counter, name="counter"),
+    path("counter/command", views.command, name="command"),
+    path("counter/taps", stream.taps, name="taps"),
+    path("counter/taps/latest", stream.latest_tap, name="latest_tap"),
+    path("counter/<uuid:card_id>", views.counter, name="counter_card"),
+    path("receipts/<uuid:transaction_id>", receipts.receipt, name="receipt"),
+    path("cards", cards.cards, name="cards"),
+    path("cards/new", issuing.new_card, name="new_card"),
+    path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
+    path("office/terminals", office.terminals, name="terminals"),
+    path("office/exceptions", office.exceptions, name="exceptions"),
+    path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
+]

@@ -1,0 +1,53 @@
+// Every page: the lock (F9, and by itself when nobody is there), and questions that close when one looks away.
+
+const lock = document.getElementById("lock");
+const idleSeconds = Number(document.body.dataset.idleLockS || 0);
+const ACTIVE = "desk-active-at";
+
+if (lock) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "F9" && !event.repeat) {
+      event.preventDefault();
+      lock.requestSubmit();
+    }
+  });
+}
+
+if (lock && idleSeconds) {
+  // Other tabs of the same browser count as the same person at work.
+  const touch = () => localStorage.setItem(ACTIVE, String(Date.now()));
+  for (const kind of ["keydown", "pointerdown", "desk:active"]) {
+    document.addEventListener(kind, touch, { passive: true });
+  }
+  touch();
+  setInterval(() => {
+    if (Date.now() - Number(localStorage.getItem(ACTIVE)) > idleSeconds * 1000) lock.requestSubmit();
+  }, 5000);
+}
+
+export function openQuestion() {
+  return document.querySelector("details.ask[open]");
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const open = openQuestion();
+  if (open && !open.contains(event.target)) open.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  const open = openQuestion();
+  if (event.key === "Escape" && open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+});
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.target.matches?.("details.ask") && event.target.open) event.target.querySelector("input:not([type=hidden])")?.focus();
+  },
+  true,
+);

@@ -1,0 +1,104 @@
+"""What an armed Enter does: the same posting is previewed when it is armed and made when it is committed.
+
+Knows the forms' fields and the functions of stored value; must not know templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+from uuid import UUID
+
+import msgspec
+from django.http import QueryDict
+from django.utils import timezone
+
+from prepaid.cards.presentation import at_the_desk
+from prepaid.identifiers import uuid7
+from prepaid.keys import site_keys
+from prepaid.money import AMOUNT_MINOR_MAX, Money
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.load import load
+from prepaid.stored_value.preview import Preview, preview
+from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.requests import Request
+from prepaid.stored_value.undo import void
+from prepaid.tenders import Tender
+from prepaid.web.access import Place
+
+Kind = Literal["load", "redeem", "void"]
+UUID_VERSION = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """An action on a card. `id` is made when it is armed and becomes the transaction's: one arm, one posting."""
+
+    id: UUID
+    kind: Kind
+    card_id: UUID
+    money: Money
+    original: UUID | None = None
+    tender: Tender = "cash"
+
+    @property
+    def content(self) -> bytes:
+        """Write down what this asks for, to tell a repeat from another action under the same id."""
+        return msgspec.json.encode(
+            [
+                self.kind,
+                self.card_id,
+                self.money.amount_minor,
+                self.money.currency,
+                self.original,
+                self.tender,
+            ]
+        )
+
+
+def arm(kind: Kind, card_id: UUID, money: Money, *, original: UUID | None = None) -> Action:
+    """Make an action with a fresh id."""
+    return Action(id=uuid7(), kind=kind, card_id=card_id, money=money, original=original)
+
+
+def read_action(fields: QueryDict, *, currency: str) -> Action | None:
+    """Read the armed action that a form carries back; None where there is none, or not a whole one."""
+    try:
+        transaction_id = UUID(fields.get("id", ""))
+        card_id = UUID(fields.get("card", ""))
+        original = UUID(fields["original"]) if fields.get("original") else None
+        amount_minor = int(fields.get("amount_minor", ""))
+    except ValueError:
+        return None
+    kind = fields.get("kind")
+    if transaction_id.version != UUID_VERSION or not 0 < amount_minor <= AMOUNT_MINOR_MAX:
+        return None
+    if kind not in get_args(Kind) or (kind == "void") != (original is not None):
+        return None
+    money = Money(amount_minor, currency)
+    return Action(id=transaction_id, kind=kind, card_id=card_id, money=money, original=original)  # type: ignore[arg-type]
+
+
+def commit(action: Action, place: Place) -> Answer:
+    """Make the posting. Raises IdReused and TryAgain."""
+    now = timezone.now()
+    request = Request(
+        id=action.id,
+        origin=place.origin,
+        digest=site_keys().content_digest(action.content),
+        occurred_at=now,
+        recorded_at=now,
+        operator=place.operator,
+    )
+    if action.kind == "void":
+        assert action.original is not None, "read_action and arm give a void its original"
+        return void(request, action.original)
+    presentation = at_the_desk(action.card_id)
+    if action.kind == "load":
+        return load(request, presentation, action.money, tender=action.tender)
+    return redeem(request, presentation, action.money)
+
+
+def foresee(action: Action, place: Place) -> Preview:
+    """Tell what a commit would answer now, by the very posting that it makes. Raises TryAgain."""
+    return preview(lambda: commit(action, place))

@@ -1,0 +1,211 @@
+"""Issuing a card at the counter: printed number, or the NFC card on the paired terminal's reader.
+
+Knows the form and the slip; the card, its secrets and its first top-up come from stored value.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import segno
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from prepaid.cards.models import Program
+from prepaid.cards.numbers import grouped
+from prepaid.identifiers import uuid7
+from prepaid.ledger.errors import IdReused, TryAgain
+from prepaid.money import Money, parse_amount
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
+from prepaid.stores.models import Tap
+from prepaid.web.access import Place, StaffRequest, at_a_till
+from prepaid.web.counter.actions import Action, commit, foresee
+from prepaid.web.counter.screen import Notice, refusal_of
+from prepaid.web.counter.stream import last_tap_id
+from prepaid.web.named import name_of
+
+# A tap longer ago than this may be of a card that is no longer on the reader.
+TAP_AGE_MAX = timedelta(minutes=5)
+UUID_VERSION = 7
+
+
+class IssueForm(forms.Form):
+    """What is asked before a card is issued. `card_id` and `load_id` make a repeat harmless."""
+
+    card_id = forms.UUIDField(widget=forms.HiddenInput)
+    load_id = forms.UUIDField(widget=forms.HiddenInput)
+    program = forms.ModelChoiceField(
+        Program.objects.none(), label=gettext_lazy("Program"), empty_label=None, to_field_name="code"
+    )
+    holder_name = forms.CharField(
+        label=gettext_lazy("Card holder"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("Leave it empty for a gift card."),
+    )
+    amount = forms.CharField(label=gettext_lazy("First top-up, paid in cash"), max_length=14, required=False)
+    medium = forms.ChoiceField(choices=[("printed", "printed"), ("nfc", "nfc")])
+    tap = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
+        """Offer the programs of the store's currency."""
+        super().__init__(*args, **kwargs)
+        self.place = place
+        programs: Any = self.fields["program"]
+        programs.queryset = Program.objects.filter(currency=place.store.currency)
+        programs.label_from_instance = name_of
+        self.fields["holder_name"].widget.attrs |= {"autocomplete": "off", "autofocus": True}
+        self.fields["amount"].widget.attrs |= {
+            "autocomplete": "off",
+            "inputmode": "decimal",
+            "placeholder": "0.00",
+        }
+
+    def clean_card_id(self) -> UUID:
+        """Take only ids that the site makes."""
+        return _checked(self.cleaned_data["card_id"])
+
+    def clean_load_id(self) -> UUID:
+        """Take only ids that the site makes."""
+        return _checked(self.cleaned_data["load_id"])
+
+    def clean_amount(self) -> Money | None:
+        """Read the first top-up; None where there is none."""
+        text = self.cleaned_data["amount"].strip().replace(",", "")
+        if not text:
+            return None
+        try:
+            money = parse_amount(text, self.place.store.currency)
+        except ValueError as error:
+            raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
+        return money if money.amount_minor else None
+
+    def clean_tap(self) -> Tap | None:
+        """Find the tap that proves which NFC card lies on the reader."""
+        tap_id = self.cleaned_data["tap"]
+        if tap_id is None:
+            return None
+        return find_new_tap(tap_id, self.place)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an NFC card that nobody tapped."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("medium") == "nfc" and not cleaned.get("tap"):
+            self.add_error(None, _("Put a new card on the reader and wait until it is verified."))
+        return cleaned
+
+
+def find_new_tap(tap_id: int, place: Place) -> Tap | None:
+    """Find a fresh tap, at the till's own terminal, of a verified card that is not issued yet."""
+    return Tap.objects.filter(
+        pk=tap_id, terminal_id=place.till.terminal_id, card_id=None, method="sun", lookup__isnull=False,
+        at__gte=timezone.now() - TAP_AGE_MAX,
+    ).first()  # fmt: skip
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@at_a_till
+def new_card(request: StaffRequest, place: Place) -> HttpResponse:
+    """Ask for what a new card needs, issue it, and show its secrets once."""
+    if request.method == "POST":
+        form = IssueForm(request.POST, place=place)
+        if form.is_valid():
+            answer = _issue(request, place, form)
+            if answer is not None:
+                return answer
+        return render(request, "cards/new.html", _page(form, place), status=422)
+    tap_id = request.GET.get("tap", "")
+    tap = find_new_tap(int(tap_id), place) if tap_id.isdecimal() else None
+    first = Program.objects.filter(currency=place.store.currency).first()
+    initial = {
+        "card_id": uuid7(),
+        "load_id": uuid7(),
+        "tap": tap.id if tap else None,
+        "medium": "nfc" if tap else "printed",
+        "program": first.code if first else None,
+    }
+    return render(request, "cards/new.html", _page(IssueForm(initial=initial, place=place), place))
+
+
+def _page(form: IssueForm, place: Place) -> dict[str, Any]:
+    tap_id = form["tap"].value()
+    tap = find_new_tap(int(tap_id), place) if str(tap_id or "").isdecimal() else None
+    return {
+        "form": form,
+        "till": place.till,
+        "tap": tap,
+        "after": last_tap_id(place),
+        "medium": form["medium"].value(),
+    }
+
+
+def _issue(request: StaffRequest, place: Place, form: IssueForm) -> HttpResponse | None:
+    asked = form.cleaned_data
+    tap = asked["tap"] if asked["medium"] == "nfc" else None
+    try:
+        made = issue(
+            card_id=asked["card_id"],
+            program=asked["program"],
+            origin=place.origin,
+            actor=place.operator,
+            at=timezone.now(),
+            holder_name=asked["holder_name"].strip(),
+            tap=tap,
+        )
+    except AlreadyBound:
+        form.add_error(None, _("This NFC card belongs to another card already. Nothing was issued."))
+        return None
+    answer, notice = _load(place, made, asked["load_id"], asked["amount"])
+    context = {
+        "made": made,
+        "number": grouped(made.number) if made.number else None,
+        "code": _draw(made.qr) if made.qr else None,
+        "with_nfc": tap is not None,
+        "answer": answer,
+        "notice": notice,
+        "at": timezone.now(),
+        "till": place.till,
+    }
+    return render(request, "cards/issued.html", context)
+
+
+def _load(
+    place: Place, made: IssuedCard, load_id: UUID, money: Money | None
+) -> tuple[Answer | None, Notice | None]:
+    if money is None:
+        return None, None
+    action = Action(id=load_id, kind="load", card_id=made.card.id, money=money)
+    try:
+        reason = foresee(action, place).reason if made.number or made.qr else None
+        answer = commit(action, place) if reason is None else None
+    except (TryAgain, IdReused):
+        return None, Notice(
+            "warn",
+            _("The card is issued, the top-up was not answered."),
+            _("Open the card and read its history before you top up."),
+        )
+    if answer is None or not answer.approved:
+        return None, refusal_of(reason if answer is None else answer.reason)
+    return answer, None
+
+
+def _draw(code: str) -> SafeString:
+    """Draw a QR code as an inline SVG without a style attribute."""
+    return mark_safe(segno.make(code, error="m", micro=False).svg_inline(omitsize=True, border=2))
+
+
+def _checked(given: UUID) -> UUID:
+    if given.version != UUID_VERSION:
+        raise forms.ValidationError(_("Open this page again."))
+    return given

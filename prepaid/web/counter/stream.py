@@ -1,0 +1,93 @@
+"""Taps at the paired terminal, told to the open counter: a stream, and a poll for when the stream is cut.
+
+Knows server-sent events; must not know what a tap leads to.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db import connection
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from prepaid.cards.models import Card
+from prepaid.stores.models import Tap
+from prepaid.stores.taps import SeenTap, listen_taps
+from prepaid.web.access import Place, StaffRequest, at_a_till
+
+KEEP_ALIVE_S = 1.0
+# The browser connects again by itself; a stream whose end nobody noticed holds its thread no longer.
+STREAM_S_MAX = 600.0
+
+
+@never_cache
+@require_GET
+@at_a_till
+def taps(request: StaffRequest, place: Place) -> HttpResponse | StreamingHttpResponse:
+    """Stream the taps at the till's terminal."""
+    terminal_id = place.till.terminal_id
+    if terminal_id is None:
+        return HttpResponse(status=204)
+    seen = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
+    stream = _events(terminal_id, int(seen) if seen.isdecimal() else None)
+    response = StreamingHttpResponse(stream, content_type="text/event-stream")
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@never_cache
+@require_GET
+@at_a_till
+def latest_tap(request: StaffRequest, place: Place) -> HttpResponse:
+    """Tell the newest tap after the one that the counter knows; 204 where there is none."""
+    after = request.GET.get("after", "")
+    newest = Tap.objects.filter(terminal_id=place.till.terminal_id).order_by("-id").first()
+    known = int(after) if after.isdecimal() else 0
+    if place.till.terminal_id is None or newest is None or newest.id <= known:
+        return HttpResponse(status=204)
+    tap = SeenTap(
+        id=newest.id,
+        terminal_id=newest.terminal_id,
+        card_id=newest.card_id,
+        method=newest.method,
+        at=newest.at,
+    )
+    return JsonResponse(_told(tap))
+
+
+def last_tap_id(place: Place) -> int:
+    """Give the newest tap's id, so that an opened screen is told only of those that come after."""
+    taps = Tap.objects.filter(terminal_id=place.till.terminal_id).order_by("-id")
+    return taps.values_list("id", flat=True).first() or 0
+
+
+def _events(terminal_id: UUID, after_id: int | None) -> Iterator[str]:
+    until = time.monotonic() + STREAM_S_MAX
+    yield "retry: 1000\n\n"
+    for tap in listen_taps(terminal_id, after_id=after_id, keep_alive_s=KEEP_ALIVE_S):
+        if tap is None:
+            yield ": still here\n\n"
+        else:
+            told = json.dumps(_told(tap))
+            # The stream lasts for hours; the thread's own connection goes back after each look.
+            connection.close()
+            yield f"id: {tap.id}\nevent: tap\ndata: {told}\n\n"
+        if time.monotonic() > until:
+            return
+
+
+def _told(tap: SeenTap) -> dict[str, object]:
+    last_four = ""
+    if tap.card_id is not None:
+        last_four = Card.objects.filter(pk=tap.card_id).values_list("last_four", flat=True).first() or ""
+    return {
+        "id": tap.id,
+        "card": str(tap.card_id) if tap.card_id else None,
+        "last_four": last_four,
+        "verified": tap.method == "sun",
+    }

@@ -1,0 +1,230 @@
+"""The counter: one screen, one command box.
+
+Knows requests and fragments; decides nothing about value, which the functions of stored value do.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from prepaid.ledger.errors import IdReused, TryAgain
+from prepaid.ledger.models import LedgerAnswer
+from prepaid.money import Money
+from prepaid.web.access import Place, StaffRequest, at_a_till
+from prepaid.web.counter import finding
+from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
+from prepaid.web.counter.commands import Typed, list_sought, read_amount
+from prepaid.web.counter.receipts import receipt_of
+from prepaid.web.counter.screen import Mode, Notice, Screen, list_recent, notice_of, open_card, refusal_of
+from prepaid.web.counter.stream import last_tap_id
+
+KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
+
+
+@never_cache
+@require_GET
+@at_a_till
+def counter(request: StaffRequest, place: Place, card_id: UUID | None = None) -> HttpResponse:
+    """Show the counter, with a card or without."""
+    screen = Screen(place=place, mode=_mode_of(request))
+    if card_id is not None:
+        screen.open = open_card(card_id, place)
+        if screen.open is None:
+            screen.notice = Notice("bad", _("There is no such card."))
+    return _show(request, screen)
+
+
+@never_cache
+@at_a_till
+def command(request: StaffRequest, place: Place) -> HttpResponse:
+    """Do what the command box asks: open a card, arm an action, or commit the armed one."""
+    if request.method != "POST":
+        return redirect("counter")
+    screen = Screen(place=place, mode=_mode_of(request))
+    text = request.POST.get("q", "").strip()
+    switch_to = _uuid(request.POST.get("switch"))
+    card_id = _uuid(request.POST.get("card"))
+    if switch_to is not None:
+        return _open(request, screen, switch_to)
+    if card_id is not None:
+        screen.open = open_card(card_id, place)
+    if request.POST.get("refresh"):
+        _arm_again(screen, read_action(request.POST, currency=place.origin.currency))
+    elif original := _uuid(request.POST.get("void")):
+        _arm_void(screen, original)
+    elif not text:
+        action = read_action(request.POST, currency=place.origin.currency)
+        if action is not None and action.kind != "void" and action.kind != screen.mode:
+            # The other way was chosen after arming: what is armed is never made under another name.
+            _arm(screen, arm(screen.mode, action.card_id, action.money), "")
+        elif action is not None:
+            _commit(screen, action)
+    else:
+        return _obey(request, screen, text)
+    return _show(request, screen)
+
+
+def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
+    amount = read_amount(text, screen.place.origin.currency)
+    if amount is not None and (amount.sign or screen.open is not None):
+        _arm_amount(screen, amount, text)
+        return _show(request, screen)
+    found = finding.find_card(list_sought(text))
+    if found is None:
+        screen.typed = text
+        screen.notice = _not_found(screen, text)
+        return _show(request, screen)
+    card, sought = found
+    armed = read_action(request.POST, currency=screen.place.origin.currency)
+    here = screen.open is not None and screen.open.card.id == card.id
+    if screen.open is not None and not here and (armed is not None or sought.is_tail):
+        # What was typed or armed is not thrown away without a word: the next Enter switches, Esc stays.
+        screen.switch = card
+        _arm_again(screen, armed)
+        return _show(request, screen)
+    return _open(request, screen, card.id)
+
+
+def _open(request: StaffRequest, screen: Screen, card_id: UUID) -> HttpResponse:
+    if not request.htmx:
+        return redirect("counter_card", card_id)
+    screen.open = open_card(card_id, screen.place)
+    screen.armed = None
+    if screen.open is None:
+        screen.notice = Notice("bad", _("There is no such card."))
+    return _show(request, screen)
+
+
+def _arm_amount(screen: Screen, amount: Typed, text: str) -> None:
+    if amount.sign:
+        screen.mode = KIND_OF_SIGN[amount.sign]
+    if screen.open is None:
+        screen.typed = text
+        screen.notice = Notice(
+            "warn", _("Open a card first."), _("Tap, scan or type a card, then the amount.")
+        )
+    elif amount.money is None:
+        screen.typed = text
+        screen.notice = Notice(
+            "bad",
+            _("This is not an amount."),
+            _("Type digits with at most two after the point, such as 36.50."),
+        )
+    else:
+        _arm(screen, arm(screen.mode, screen.open.card.id, amount.money), text)
+
+
+def _arm_void(screen: Screen, original: UUID) -> None:
+    answer = LedgerAnswer.objects.filter(pk=original, outcome="approved").first()
+    if (
+        screen.open is None
+        or answer is None
+        or answer.presented_id != screen.open.card.id
+        or not answer.currency
+    ):
+        screen.notice = refusal_of("original_unknown")
+        return
+    money = Money(answer.approved_amount, answer.currency)
+    _arm(screen, arm("void", screen.open.card.id, money, original=original), "")
+
+
+def _arm_again(screen: Screen, action: Action | None) -> None:
+    if action is not None and screen.open is not None and action.card_id == screen.open.card.id:
+        screen.armed = action
+        screen.balance_after_minor = foresee(action, screen.place).balance_after_minor
+
+
+def _arm(screen: Screen, action: Action, text: str) -> None:
+    try:
+        foreseen = foresee(action, screen.place)
+    except TryAgain:
+        screen.typed = text
+        screen.notice = _busy()
+        return
+    if foreseen.reason is not None:
+        screen.typed = text
+        screen.notice = refusal_of(foreseen.reason)
+        return
+    screen.armed = action
+    screen.balance_after_minor = foreseen.balance_after_minor
+
+
+def _commit(screen: Screen, action: Action) -> None:
+    _set_mode(screen, action.kind)
+    try:
+        answer = commit(action, screen.place)
+    except TryAgain:
+        screen.armed = action
+        screen.notice = Notice(
+            "warn",
+            _("No answer yet: it is not known whether money moved."),
+            _("Press Enter again: the same action is never done twice."),
+        )
+        return
+    except IdReused:
+        screen.notice = Notice(
+            "bad", _("This page was used for something else before."), _("No money was moved; begin again.")
+        )
+        return
+    screen.notice = notice_of(answer, action)
+    screen.done = answer if answer.approved else None
+    screen.open = open_card(answer.card_id or action.card_id, screen.place)
+
+
+def _set_mode(screen: Screen, kind: Kind) -> None:
+    if kind != "void":
+        screen.mode = kind
+
+
+def _show(request: StaffRequest, screen: Screen) -> HttpResponse:
+    if screen.open is None:
+        screen.recent = list_recent(screen.place)
+    elif screen.done is not None:
+        screen.receipt = receipt_of(screen.done.id)
+    template = "counter/answer.html" if request.htmx else "counter/counter.html"
+    context = {
+        "screen": screen,
+        "open": screen.open,
+        "till": screen.place.till,
+        "after": last_tap_id(screen.place),
+    }
+    response = render(request, template, context)
+    if request.htmx:
+        address = reverse("counter_card", args=[screen.open.card.id]) if screen.open else reverse("counter")
+        response["HX-Replace-Url"] = address
+    return response
+
+
+def _not_found(screen: Screen, text: str) -> Notice:
+    if any(letter.isdigit() for letter in text):
+        return Notice(
+            "bad", _("No card or receipt was found."), _("Check the number, or tap or scan the card again.")
+        )
+    return Notice(
+        "bad",
+        _("This was not understood."),
+        _("Type a card number, a receipt number, or + or − and an amount."),
+    )
+
+
+def _busy() -> Notice:
+    return Notice("warn", _("The card is busy just now."), _("No money was moved; press Enter again."))
+
+
+def _mode_of(request: StaffRequest) -> Mode:
+    fields = request.POST if request.method == "POST" else request.GET
+    return "redeem" if fields.get("mode") == "redeem" else "load"
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,109 @@
+"""The office: terminals and their state, exceptions and their resolution.
+
+Knows lists; what is an exception is decided by settlement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from prepaid.settlement.errors import ResolutionRefused
+from prepaid.settlement.exceptions import list_open, list_resolved, resolve
+from prepaid.settlement.kinds import kind_of
+from prepaid.settlement.models import SettlementException
+from prepaid.stores.models import Staff, Terminal, TerminalFault
+from prepaid.web.access import StaffRequest, in_the_office
+
+# A heartbeat comes every minute: three missed ones are worth a look.
+SILENT_AFTER = timedelta(minutes=3)
+FAULTS_SHOWN = 10
+EXCEPTIONS_PER_PAGE = 25
+TERMINAL_STATES = {
+    "standby": gettext_lazy("Standby"),
+    "locked": gettext_lazy("Locked"),
+    "retired": gettext_lazy("Retired"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A terminal's state in one word and its tone."""
+
+    terminal: Terminal
+    name: str | Promise
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An exception with the title of its kind."""
+
+    row: SettlementException
+    title: str | Promise
+    figures: list[tuple[str, Any]]
+
+
+@never_cache
+@require_GET
+@in_the_office
+def terminals(request: StaffRequest, staff: Staff) -> HttpResponse:
+    """List terminals with what they last told of themselves."""
+    found = Terminal.objects.select_related("store", "till").order_by("store__code", "name")
+    rows = [_health_of(terminal) for terminal in found]
+    faults = TerminalFault.objects.select_related("terminal__store")[:FAULTS_SHOWN]
+    return render(request, "office/terminals.html", {"rows": rows, "faults": faults})
+
+
+@never_cache
+@require_GET
+@in_the_office
+def exceptions(request: StaffRequest, staff: Staff) -> HttpResponse:
+    """List what does not agree and nobody has resolved, then what was resolved."""
+    resolved = request.GET.get("show") == "resolved"
+    listed = list_resolved() if resolved else list_open()
+    page = Paginator(listed, EXCEPTIONS_PER_PAGE).get_page(request.GET.get("page"))
+    rows = [
+        Listed(row, kind_of(row.kind).title, sorted((row.detail or {}).items())) for row in page.object_list
+    ]
+    context = {"rows": rows, "page": page, "resolved": resolved, "keep": "show=resolved&" if resolved else ""}
+    return render(request, "office/exceptions.html", context)
+
+
+@require_POST
+@in_the_office
+def resolve_exception(request: StaffRequest, staff: Staff, exception_id: UUID) -> HttpResponse:
+    """Resolve an exception with a manager's reason."""
+    try:
+        resolve(exception_id, actor=staff.code, note=request.POST.get("note", ""), at=timezone.now())
+    except ResolutionRefused:
+        messages.error(request, _("Nothing was changed: it is resolved already, or no reason was given."))
+    else:
+        messages.success(request, _("Resolved."))
+    return redirect("exceptions")
+
+
+def _health_of(terminal: Terminal) -> Health:
+    if terminal.state in TERMINAL_STATES:
+        tone = "bad" if terminal.state == "locked" else ""
+        return Health(terminal, TERMINAL_STATES[terminal.state], tone)
+    if terminal.last_seen_at is None:
+        return Health(terminal, _("Never seen"), "warn")
+    if timezone.now() - terminal.last_seen_at > SILENT_AFTER:
+        return Health(terminal, _("Silent"), "bad")
+    if terminal.queue_count:
+        return Health(terminal, _("Unsent transactions"), "warn")
+    return Health(terminal, _("Online"), "good")

@@ -1,0 +1,232 @@
+"""A person at a till of a shop of their own, and a real Chromium in front of a real server.
+
+Every page is watched: an error on the console, such as one refused by the content security policy, fails its test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.servers.basehttp import WSGIServer
+from django.test import Client
+from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from prepaid.identifiers import uuid7
+from prepaid.stored_value.issue import IssuedCard, issue
+from prepaid.stores.models import Staff
+from tests.shop import Shop, open_shop
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+WAIT_MS = 8000
+DESK = {"width": 1440, "height": 900}
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A shop, and the person who works at its till."""
+
+    shop: Shop
+    staff: Staff
+    user: User
+
+    def client(self) -> Client:
+        """Give a browser without scripts, logged in."""
+        client = Client()
+        client.force_login(self.user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    def issue(self, *, balance: int = 0, holder: str = "Wang Xiaoyu", **terms: Any) -> IssuedCard:
+        """Issue a card as the counter does, with value on it."""
+        made = issue(
+            card_id=uuid7(),
+            program=self.shop.program,
+            origin=self.shop.counter,
+            actor=self.staff.code,
+            at=timezone.now(),
+            holder_name=holder,
+            **terms,
+        )
+        if balance:
+            self.load(made, balance)
+        return made
+
+    def load(self, made: IssuedCard, amount: int) -> None:
+        from tests.shop import HeldCard
+
+        held = HeldCard(card=made.card, credential=made.card.credentials.all()[0])
+        now = timezone.now()
+        answer = self.shop.load_at_desk(
+            held, amount, origin=self.shop.counter, sequence=None, occurred_at=now, recorded_at=now,
+            operator=self.staff.code,
+        )  # fmt: skip
+        assert answer.approved
+
+
+def open_desk(*, role: str = "cashier", name: str = "Mei Lin", paired: bool = True) -> Desk:
+    """Open a shop with one person at its till, paired with its terminal."""
+    shop = open_shop(name_zh="礼品卡")
+    if paired:
+        shop.till.terminal = shop.terminal
+        shop.till.save()
+    first, _, last = name.partition(" ")
+    user = User.objects.create(username=f"u{shop.store.code}", first_name=first, last_name=last)
+    staff = Staff.objects.create(user=user, store=shop.store, till=shop.till, code=f"S{shop.store.code}", role=role)
+    return Desk(shop=shop, staff=staff, user=user)
+
+
+@pytest.fixture
+def desk(db: None) -> Desk:
+    """A cashier at a till, in a transaction that is rolled back."""
+    return open_desk()
+
+
+@pytest.fixture
+def open_shop_desk(committed_db: None) -> Desk:
+    """A cashier at a till, for a server in other threads."""
+    return open_desk()
+
+
+class Server(LiveServerThread):
+    """Django's own test server, one connection a thread, on the committed database."""
+
+    def _create_server(self, connections_override: Any = None) -> WSGIServer:
+        return self.server_class(
+            (self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False, connections_override=None
+        )
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The address of a running site."""
+    with django_db_blocker.unblock():
+        thread = Server("127.0.0.1", StaticFilesHandler)
+        thread.daemon = True
+        thread.start()
+        thread.is_ready.wait()
+        if thread.error:
+            raise thread.error
+        yield f"http://127.0.0.1:{thread.port}"
+        thread.terminate()
+
+
+def find_browser() -> str | None:
+    """Find a Chromium: $CHROMIUM first."""
+    given = os.environ.get("CHROMIUM")
+    return given or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the session. Missing, it is a failure where CI=true and a skip elsewhere."""
+    path = find_browser()
+    if path is None:
+        say = "no Chromium found: apt-get install -y --no-install-recommends chromium fonts-noto-cjk"
+        if os.environ.get("CI") == "true":
+            pytest.fail(say)
+        pytest.skip(say)
+    with patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}), sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@dataclass(kw_only=True)
+class Screen:
+    """A browser page at the counter of a desk."""
+
+    desk: Desk
+    page: Page
+    site: str
+    complaints: list[str]
+
+    def goto(self, path: str = "/counter") -> None:
+        self.page.goto(self.site + path)
+        if self.page.locator("#cmd").count():
+            self.page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+
+    def type(self, text: str) -> None:
+        """Type into whatever has the cursor, as fingers do."""
+        self.page.keyboard.type(text)
+
+    def enter(self, text: str = "") -> None:
+        """Type a text and press Enter."""
+        self.type(text)
+        self.page.keyboard.press("Enter")
+
+    def open(self, made: IssuedCard) -> None:
+        """Open a card by its printed number."""
+        assert made.number
+        self.enter(made.number)
+        expect(self.page.locator("#card")).to_have_attribute("data-card", str(made.card.id))
+
+    def armed(self, kind: str) -> None:
+        """Wait until an action is armed, and for as long as the guard against a double Enter lasts."""
+        expect(self.page.locator("#armed")).to_have_attribute("data-armed", kind)
+        self.page.wait_for_function("() => new Promise(done => setTimeout(() => done(true), 300))")
+
+    def balance(self) -> int:
+        return int(self.page.locator("#balance").get_attribute("data-minor") or "-1")
+
+
+@pytest.fixture
+def make_screen(
+    open_shop_desk: Desk, site: str, browser: Browser
+) -> Iterator[Callable[..., Screen]]:
+    """Open pages in contexts of their own; each must end without a complaint on its console."""
+    contexts: list[BrowserContext] = []
+    screens: list[Screen] = []
+
+    def make(desk: Desk | None = None, *, language: str = "en", path: str | None = "/counter", **options: Any) -> Screen:
+        desk = desk or open_shop_desk
+        context = browser.new_context(**({"viewport": DESK} | options))
+        contexts.append(context)
+        context.set_default_timeout(WAIT_MS)
+        session = desk.client().cookies["sessionid"].value
+        cookies: Any = [
+            {"name": "sessionid", "value": session, "url": site},
+            {"name": "django_language", "value": language, "url": site},
+        ]
+        context.add_cookies(cookies)
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        screen = Screen(desk=desk, page=page, site=site, complaints=complaints)
+        screens.append(screen)
+        if path:
+            screen.goto(path)
+        return screen
+
+    expect.set_options(timeout=WAIT_MS)
+    yield make
+    for context in contexts:
+        context.close()
+    for screen in screens:
+        assert screen.complaints == []
+
+
+@pytest.fixture
+def screen(make_screen: Callable[..., Screen]) -> Screen:
+    """The counter of a cashier, without a card."""
+    return make_screen()
+
+
+def assert_accessible(page: Page) -> None:
+    """Run axe over the page as it is now."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
