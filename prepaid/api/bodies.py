@@ -22,6 +22,8 @@ from prepaid.api.problems import ProblemError, malformed
 from terminals import messages
 
 JSON = "application/json"
+# A name that was sent is told back no longer than this.
+NAME_SHOWN_MAX = 120
 _M = TypeVar("_M", bound=messages.Message)
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]*)`")
@@ -122,4 +124,5 @@ def _name_field(text: str) -> ProblemError:
     assert match is not None, "the pattern matches any text"
     named = _NAMED.search(match["what"])
     parts = [part for part in (match["field"], named and named[1]) if part]
-    return ProblemError("malformed", text, errors={".".join(parts) or "body": [match["what"]]})
+    field, what = ".".join(parts)[:NAME_SHOWN_MAX] or "body", match["what"][:NAME_SHOWN_MAX]
+    return ProblemError("malformed", f"{field}: {what}", errors={field: [what]})

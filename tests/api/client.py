@@ -106,11 +106,10 @@ class TerminalClient:
         if self.site:
             return self._send_over_http(method, target, body, headers)
         content_type = headers.pop("Content-Type", "")
-        # A server that has read a body gives its length, and no length where there is none.
-        extra = {} if body else {"CONTENT_LENGTH": ""}
-        response = Client(raise_request_exception=False).generic(
-            method, target, body, content_type, headers=headers, **extra
-        )
+        # A server gives the length of a body, and none where there is no body.
+        extra: dict[str, Any] = {} if body else {"CONTENT_LENGTH": ""}
+        browser = Client(raise_request_exception=False)
+        response = browser.generic(method, target, body, content_type, headers=headers, **extra)
         return Reply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.items()},

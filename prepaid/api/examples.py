@@ -1,0 +1,44 @@
+"""An example of a body for each endpoint that takes one; tests hold them against the messages.
+
+Knows what a newcomer would send first; must not hold a real key, code or card.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CARD = {
+    "method": "sun",
+    "uri": "https://cards.example/t?picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086",
+}
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "post_terminals_enrol": {
+        "code": "ACDEF-GHJKM",
+        "public_key": "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=",
+        "agent_version": "0.1.0",
+        "platform": "Debian 12, ACR1252U",
+    },
+    "post_terminals_heartbeat": {
+        "agent_version": "0.1.0",
+        "clock": "2026-11-23T09:30:00Z",
+        "queue": {"count": 0, "amount": 0},
+        "components": [{"name": "reader", "status": "ok"}],
+    },
+    "post_cards_inquiry": {"card": _CARD | {"entry": "tap"}},
+    "post_transactions": {
+        "id": "019ab0a4-2c78-7000-8000-5eed5eed5eed",
+        "type": "redeem",
+        "card": _CARD,
+        "amount": 1250,
+        "currency": "CNY",
+        "sequence": 42,
+        "occurred_at": "2026-11-23T09:30:00.120Z",
+        "allow_partial": False,
+    },
+    "post_batches_close": {
+        "first_sequence": 1,
+        "last_sequence": 42,
+        "totals": {"redeem": {"count": 40, "amount": 118350}, "void": {"count": 1, "amount": 1250}},
+    },
+}

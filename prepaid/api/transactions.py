@@ -1,0 +1,108 @@
+"""Transactions as terminals ask for them: a message becomes one call, and its answer a message again.
+
+Knows messages and the calls of stored value; must not decide anything about value.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prepaid.api.bodies import find_unshowable
+from prepaid.api.problems import malformed
+from prepaid.cards.presentation import present
+from prepaid.keys import site_keys
+from prepaid.money import Money
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.decline import decline
+from prepaid.stored_value.load import load
+from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.requests import Origin, Request
+from prepaid.stored_value.undo import reverse, void
+from prepaid.tenders import TAKEN
+from terminals import messages
+
+
+def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> Answer:
+    """Make the call that a message asks for and give its stored answer.
+
+    Raises the problem `malformed`, IdReused, SequenceReused and TryAgain.
+    """
+    _check(message)
+    request = Request(
+        id=message.id,
+        origin=origin,
+        # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
+        digest=site_keys().content_digest(origin.id.bytes + messages.content(message)),
+        occurred_at=message.occurred_at,
+        recorded_at=at,
+        sequence=message.sequence,
+        operator=message.operator or "",
+        note=message.note or "",
+    )
+    match message:
+        case messages.Redeem():
+            amount = Money(message.amount, message.currency)
+            return redeem(request, present(message.card), amount, allow_partial=message.allow_partial)
+        case messages.Load():
+            return _load(request, message)
+        case messages.Void():
+            return void(request, message.original)
+        case messages.Reversal():
+            return reverse(request, message.original)
+        case _:
+            return _decline(request, message)
+
+
+def _check(message: messages.Transaction) -> None:
+    errors = find_unshowable({"occurred_at": message.occurred_at})
+    if message.id.version != 7:
+        errors["id"] = "The id is a UUIDv7 (RFC 9562), made by the caller."
+    if getattr(message, "original", None) == message.id:
+        errors["original"] = "The original is another transaction."
+    if errors:
+        raise malformed(errors)
+
+
+def _load(request: Request, message: messages.Load) -> Answer:
+    amount, presentation = Money(message.amount, message.currency), present(message.card)
+    if message.tender.type not in TAKEN:
+        return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
+    reference = message.tender.reference or ""
+    return load(request, presentation, amount, tender=message.tender.type, tender_reference=reference)
+
+
+def _decline(
+    request: Request, message: messages.Hold | messages.Capture | messages.Release | messages.Refund
+) -> Answer:
+    """Decline a type that is in the contract and not offered yet; the decline is stored like any answer."""
+    kind = str(message.__struct_config__.tag)
+    amount = None if isinstance(message, messages.Release) else Money(message.amount, message.currency)
+    if isinstance(message, messages.Hold):
+        return decline(request, kind, "type_not_allowed", presentation=present(message.card), amount=amount)
+    return decline(request, kind, "type_not_allowed", amount=amount, original=message.original)
+
+
+def message_of(answer: Answer) -> messages.Answer:
+    """Write a stored answer as the message that is sent, the same each time."""
+    why = answer.why
+    card = None
+    if answer.last_four is not None and answer.program_code is not None:
+        card = messages.CardShown(number_masked=f"•••• {answer.last_four}", program=answer.program_code)
+    return messages.Answer(
+        id=answer.id,
+        rrn=answer.rrn,
+        type=answer.type,  # type: ignore[arg-type]
+        outcome=answer.outcome,
+        reason=answer.reason,
+        approved_amount=answer.approved_minor,
+        currency=answer.currency,
+        balance=answer.balance_minor,
+        available=answer.available_minor,
+        card=card,
+        money_moved="yes" if answer.money_moved else "no",
+        retry=why.retry,
+        fix=why.fix,
+        message=messages.Texts(en=why.en, zh=why.zh),
+        recorded_at=answer.recorded_at.astimezone(UTC),
+        hash=answer.hash,
+    )

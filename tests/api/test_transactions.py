@@ -1,0 +1,281 @@
+"""Transactions over the API: answered once, and with the same bytes for each repeat."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from prepaid.identifiers import rrn_of, uuid7
+from prepaid.ledger.models import LedgerAccount
+from prepaid.stored_value.issue import IssuedCard
+from prepaid.stored_value.reasons import reason_of
+from tests.api.client import Reply
+from tests.api.conftest import Till, shown, stored
+from tests.shop import assert_ledger_is_clean, open_shop
+
+
+def balance_of(issued: IssuedCard) -> int:
+    return LedgerAccount.objects.get(pk=issued.card.account_id).balance
+
+
+def test_redeem_is_answered_as_the_contract_says(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued, 1250)
+
+    reply = till.post(body)
+
+    told = reply.json()
+    assert reply.status == 201
+    assert "idempotent-replayed" not in reply.headers
+    recorded_at, chain_hash = told.pop("recorded_at"), told.pop("hash")
+    assert recorded_at.endswith("Z")
+    assert len(bytes.fromhex(chain_hash)) == 32
+    assert told == {
+        "id": body["id"],
+        "rrn": rrn_of_text(body["id"]),
+        "type": "redeem",
+        "outcome": "approved",
+        "reason": None,
+        "approved_amount": 1250,
+        "currency": "CNY",
+        "balance": 8750,
+        "available": 8750,
+        "card": {"number_masked": issued.card.number_masked, "program": till.shop.program.code},
+        "money_moved": "yes",
+        "retry": "never",
+        "fix": "operator",
+        "message": {"en": "Approved.", "zh": "交易成功。"},
+    }
+    assert balance_of(issued) == 8750
+
+
+def rrn_of_text(text: str) -> str:
+    from uuid import UUID
+
+    return rrn_of(UUID(text))
+
+
+def bodies_of_each_kind(till: Till, issued: IssuedCard) -> dict[str, dict[str, Any]]:
+    first = till.redeem(issued)
+    assert till.post(first).status == 201
+    return {
+        "redeem": till.redeem(issued),
+        "declined redeem": till.redeem(issued, 9_999_999),
+        "load": till.load(issued),
+        "declined load": till.load(issued, tender={"type": "alipay", "reference": "4200001"}),
+        "void": till.posting("void", original=first["id"]),
+        "void of nothing": till.posting("void", original=str(uuid7())),
+        "reversal": till.posting("reversal", original=first["id"]),
+        "reversal of nothing": till.posting("reversal", original=str(uuid7())),
+        "hold": till.posting("hold", card=shown(issued), amount=5, currency="CNY", expires_in_s=60),
+        "capture": till.posting("capture", original=str(uuid7()), amount=5, currency="CNY"),
+        "release": till.posting("release", original=str(uuid7())),
+        "refund": till.posting("refund", original=first["id"], amount=5, currency="CNY"),
+        "unknown card": till.redeem(issued, card={"method": "qr", "code": "x" * 20}),
+    }
+
+
+def test_repeat_gives_the_same_bytes(till: Till, issued: IssuedCard) -> None:
+    for name, body in bodies_of_each_kind(till, issued).items():
+        first = till.post(body)
+        after = stored()
+        repeat = till.post(body)
+        query = till.client.call("GET", f"transactions/{body['id']}")
+
+        assert (first.status, repeat.status, query.status) == (201, 200, 200), (name, first.body)
+        assert first.body == repeat.body == query.body, name
+        assert repeat.headers["idempotent-replayed"] == "true", name
+        assert stored() == after, name
+    assert_ledger_is_clean()
+
+
+def test_repeat_may_be_written_another_way(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued, allow_partial=False)
+    first = till.post(body)
+    other = {name: body[name] for name in reversed(body) if name != "allow_partial"}
+    other["occurred_at"] = "2026-11-23T04:00:00.12+00:00"
+    other["note"] = None
+
+    repeat = till.post(json.dumps(other, indent=1).encode())
+
+    assert (repeat.status, repeat.body) == (200, first.body)
+
+
+def other_contents(till: Till, body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        body | {"amount": body["amount"] + 1},
+        body | {"currency": "USD"},
+        body | {"sequence": body["sequence"] + 1_000},
+        body | {"allow_partial": True},
+        body | {"note": "n"},
+        body | {"operator": "o"},
+        body | {"occurred_at": "2026-11-23T04:00:00.121Z"},
+        body | {"card": body["card"] | {"entry": "scan"}},
+        body | {"type": "load", "tender": {"type": "cash"}},
+        {name: body[name] for name in ("id", "sequence", "occurred_at")}
+        | {"type": "void", "original": str(uuid7())},
+    ]
+
+
+def test_same_id_with_other_content_moves_nothing(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    assert till.post(body).status == 201
+    before = stored()
+
+    for other in other_contents(till, body):
+        reply = till.post(other)
+        assert (reply.status, reply.code) == (422, "id_reused"), other
+    assert stored() == before
+
+
+def test_same_sequence_with_another_id_moves_nothing(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    assert till.post(body).status == 201
+    before = stored()
+
+    reply = till.post(body | {"id": str(uuid7())})
+
+    assert (reply.status, reply.code) == (422, "sequence_reused")
+    assert stored() == before
+    assert till.client.call("GET", f"transactions/{body['id']}").status == 200
+
+
+def test_another_terminal_may_use_the_sequence_but_not_the_id(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    assert till.post(body).status == 201
+    other = Till(shop=open_shop())
+    before = stored()
+
+    reply = other.post(body)
+
+    assert (reply.status, reply.code) == (422, "id_reused")
+    assert stored() == before
+    assert other.post(body | {"id": str(uuid7())}).status == 201
+
+
+def test_terminal_sees_only_its_own_transactions(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    till.post(body)
+
+    reply = Till(shop=open_shop()).client.call("GET", f"transactions/{body['id']}")
+
+    assert (reply.status, reply.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "identifier", [str(uuid7()), "nothing", "42", "%00", "019ab0a4-2c78-7000-8000-5eed5eed5ee"]
+)
+def test_unknown_transaction_is_not_found(till: Till, identifier: str) -> None:
+    reply = till.client.call("GET", f"transactions/{identifier}")
+
+    assert (reply.status, reply.code) == (404, "not_found")
+
+
+def test_query_finds_a_transaction_by_its_id_in_capitals(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    first = till.post(body)
+
+    assert till.client.call("GET", f"transactions/{body['id'].upper()}").body == first.body
+
+
+def test_partial_approval_tells_how_much(till: Till, issued: IssuedCard) -> None:
+    told = till.post(till.redeem(issued, 12_000, allow_partial=True)).json()
+
+    assert (told["outcome"], told["approved_amount"], told["balance"]) == ("approved", 10_000, 0)
+
+
+def test_reversal_before_its_original_is_kept_for_it(till: Till, issued: IssuedCard) -> None:
+    original = till.redeem(issued)
+    before = balance_of(issued)
+
+    reversal = till.post(till.posting("reversal", original=original["id"]))
+    late = till.post(original)
+
+    assert (reversal.json()["outcome"], reversal.json()["money_moved"]) == ("approved", "no")
+    assert (late.json()["outcome"], late.json()["reason"]) == ("declined", "already_reversed")
+    assert balance_of(issued) == before
+    assert_ledger_is_clean()
+
+
+def test_void_of_a_redeem_gives_the_value_back(till: Till, issued: IssuedCard) -> None:
+    original = till.redeem(issued)
+    till.post(original)
+
+    void = till.post(till.posting("void", original=original["id"])).json()
+
+    assert (void["outcome"], void["approved_amount"], void["money_moved"]) == ("approved", 1250, "yes")
+    assert balance_of(issued) == 10_000
+
+
+def assert_declined(reply: Reply, reason: str) -> None:
+    told = reply.json()
+    why = reason_of(reason)
+    assert (reply.status, told["outcome"], told["reason"]) == (201, "declined", reason), told
+    assert (told["approved_amount"], told["money_moved"], told["hash"]) == (0, "no", None)
+    assert (told["retry"], told["fix"], told["message"]) == (why.retry, why.fix, {"en": why.en, "zh": why.zh})
+
+
+@pytest.mark.parametrize("kind", ["hold", "capture", "release", "refund"])
+def test_type_that_is_not_offered_is_declined(till: Till, issued: IssuedCard, kind: str) -> None:
+    body = bodies_of_each_kind(till, issued)[kind]
+    before = balance_of(issued)
+
+    assert_declined(till.post(body), "type_not_allowed")
+    assert balance_of(issued) == before
+
+
+@pytest.mark.parametrize("tender", ["bank_card", "alipay", "wechat_pay", "bank_transfer"])
+def test_tender_that_is_not_taken_is_declined(till: Till, issued: IssuedCard, tender: str) -> None:
+    assert_declined(till.post(till.load(issued, tender={"type": tender})), "type_not_allowed")
+    assert balance_of(issued) == 10_000
+
+
+def test_other_currency_is_declined(till: Till, issued: IssuedCard) -> None:
+    assert_declined(till.post(till.redeem(issued, currency="USD")), "currency_mismatch")
+    assert_declined(till.post(till.load(issued, currency="XXX")), "currency_mismatch")
+    assert balance_of(issued) == 10_000
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"method": "sun", "uri": "https://cards.example/t?picc_data=00&cmac=00"},
+        {"method": "sun", "uri": "https://cards.example/t?picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"},
+        {"method": "sun", "uri": "not an address \u2603"},
+        {"method": "sun", "uri": "http://[::1"},
+        {"method": "token", "token": "none"},
+        {"method": "uid", "uid": "04A1B2C3D4E5F6", "technology": "ntag215"},
+        {"method": "pay_code", "code": "123456"},
+        {"method": "number", "number": "8600000000000000", "pin": "000000"},
+        {"method": "number", "number": "8600 0000 0000 0000"},
+        {"method": "number", "number": "not a number \u2603"},
+        {"method": "number", "number": "\u0668\u0666\u0660\u0660\u0660\u0660\u0660\u0660"},
+        {"method": "qr", "code": "\u5e97"},
+    ],
+)  # fmt: skip
+def test_card_that_is_none_is_declined(till: Till, issued: IssuedCard, card: dict[str, str]) -> None:
+    before = balance_of(issued)
+
+    reply = till.post(till.redeem(issued, card=card))
+
+    assert reply.json()["outcome"] == "declined"
+    assert reply.json()["reason"] in ("card_unknown", "credential_refused", "type_not_allowed")
+    assert reply.json()["card"] is None
+    assert balance_of(issued) == before
+
+
+def test_wrong_pin_is_declined_and_the_right_one_is_not(till: Till, issued: IssuedCard) -> None:
+    number = {"method": "number", "number": issued.number}
+
+    assert_declined(till.post(till.redeem(issued, card=number)), "pin_required")
+    assert_declined(till.post(till.redeem(issued, card=number | {"pin": "x"})), "pin_wrong")
+    approved = till.post(till.redeem(issued, card=number | {"pin": issued.pin, "entry": "keyed"}))
+    assert approved.json()["outcome"] == "approved"
+
+
+@pytest.mark.parametrize(
+    "moment", ["0002-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9998-12-31T23:59:59+14:00"]
+)
+def test_moment_in_the_shop_is_the_shops_word(till: Till, issued: IssuedCard, moment: str) -> None:
+    assert till.post(till.redeem(issued, occurred_at=moment)).status == 201
