@@ -49,8 +49,8 @@ class Answer:
 
     @property
     def money_moved(self) -> bool:
-        """Say whether value moved: an approved reversal of nothing moves none."""
-        return self.hash is not None
+        """Say whether value moved: a hold only reserves it, an approved reversal of nothing moves none."""
+        return self.hash is not None and self.type not in ("hold", "release")
 
     @property
     def why(self) -> Reason:

@@ -1,0 +1,256 @@
+"""What the ledger should do, told once more in plain Python: the model that the database is compared with.
+
+Knows one account of one program. Minor units. Every method gives the reason for a decline, or None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+LIMITS = {
+    "redeem_single_max": 5_000,
+    "redeem_day_max": 12_000,
+    "load_single_max": 20_000,
+    "load_day_max": 30_000,
+    "balance_max": 40_000,
+}
+TAKING, GIVING = ("redeem", "capture"), ("load", "refund")
+
+
+@dataclass
+class Done:
+    """A transaction as it was decided: `legs` are the lots it took from or gave to."""
+
+    kind: str
+    reason: str | None
+    amount: int = 0
+    legs: dict[int, int] = field(default_factory=dict)
+    original: UUID | None = None
+    expires_at: datetime | None = None
+    undone: bool = False
+    resolution: str | None = None
+
+
+@dataclass
+class Model:
+    """An account: open lots as number -> [remaining, expiry], transactions by id, the day's counters."""
+
+    now: datetime
+    months: int
+    state: str = "active"
+    lots: dict[int, list[int | date]] = field(default_factory=dict)
+    lot_count: int = 0
+    held: int = 0
+    done: dict[UUID, Done] = field(default_factory=dict)
+    day: date = date.min
+    loaded: int = 0
+    redeemed: int = 0
+
+    @property
+    def today(self) -> date:
+        return (self.now + timedelta(hours=8)).date()
+
+    @property
+    def balance(self) -> int:
+        return sum(remaining for remaining, _ in self.lots.values())  # type: ignore[misc]
+
+    @property
+    def spendable(self) -> int:
+        return sum(remaining for remaining, until in self.lots.values() if until >= self.today)  # type: ignore
+
+    def begin_day(self) -> None:
+        if self.today > self.day:
+            self.day, self.loaded, self.redeemed = self.today, 0, 0
+
+    def unusable(self) -> str | None:
+        return None if self.state == "active" else "card_blocked"
+
+    def short(self, amount: int, available: int) -> str | None:
+        if amount <= available:
+            return None
+        return "insufficient_because_of_hold" if amount <= self.spendable else "insufficient_funds"
+
+    def take(self, amount: int) -> dict[int, int]:
+        legs = {}
+        for no in sorted(self.lots, key=lambda no: (self.lots[no][1], no)):
+            remaining, until = self.lots[no]
+            assert isinstance(remaining, int)
+            if amount and until >= self.today:  # type: ignore[operator]
+                legs[no] = min(remaining, amount)
+                amount -= legs[no]
+        self.move(legs, -1)
+        return legs
+
+    def move(self, legs: dict[int, int], sign: int, expiries: dict[int, date] | None = None) -> None:
+        for no, amount in legs.items():
+            lot = self.lots.setdefault(no, [0, (expiries or self.expiries)[no]])
+            lot[0] += sign * amount  # type: ignore[operator]
+            if lot[0] == 0:
+                del self.lots[no]
+
+    expiries: dict[int, date] = field(default_factory=dict)
+
+    def load(self, key: UUID, amount: int, expires_on: date) -> Done:
+        reset_loaded = 0 if self.today > self.day else self.loaded
+        reason = self.unusable()
+        if reason is None and amount > LIMITS["load_single_max"]:
+            reason = "limit_single"
+        if reason is None and reset_loaded + amount > LIMITS["load_day_max"]:
+            reason = "limit_day"
+        if reason is None and self.balance + amount > LIMITS["balance_max"]:
+            reason = "limit_balance"
+        if reason is None:
+            self.begin_day()
+            self.lot_count += 1
+            self.expiries[self.lot_count] = expires_on
+            self.loaded += amount
+            self.move({self.lot_count: amount}, 1)
+            return self.note(key, Done("load", None, amount, {self.lot_count: amount}))
+        return self.note(key, Done("load", reason))
+
+    def redeem(self, key: UUID, amount: int, *, partial: bool) -> Done:
+        redeemed = 0 if self.today > self.day else self.redeemed
+        available = max(self.spendable - self.held, 0)
+        reason = self.unusable()
+        if reason is None and amount > LIMITS["redeem_single_max"]:
+            reason = "limit_single"
+        if reason is None and redeemed + amount > LIMITS["redeem_day_max"]:
+            reason = "limit_day"
+        if partial and available > 0:
+            amount = min(amount, available)
+        reason = reason or self.short(amount, available)
+        if reason:
+            return self.note(key, Done("redeem", reason))
+        self.begin_day()
+        self.redeemed += amount
+        return self.note(key, Done("redeem", None, amount, self.take(amount)))
+
+    def hold(self, key: UUID, amount: int, expires_at: datetime) -> Done:
+        reason = self.unusable()
+        if reason is None and amount > LIMITS["redeem_single_max"]:
+            reason = "limit_single"
+        reason = reason or self.short(amount, max(self.spendable - self.held, 0))
+        if reason is None:
+            self.held += amount
+            return self.note(key, Done("hold", None, amount, expires_at=expires_at))
+        return self.note(key, Done("hold", reason))
+
+    def posted(self, original: UUID) -> Done | None:
+        found = self.done.get(original)
+        return found if found and found.reason is None and (found.amount or found.kind == "hold") else None
+
+    def capture(self, key: UUID, original: UUID, amount: int) -> Done:
+        found = self.posted(original)
+        if found is None:
+            return self.note(key, Done("capture", "original_unknown"))
+        if found.kind != "hold":
+            return self.note(key, Done("capture", "original_not_reversible"))
+        others = self.spendable - (self.held - found.amount)
+        if found.resolution == "released":
+            reason: str | None = "already_reversed"
+        elif found.resolution or (found.expires_at and found.expires_at <= self.now):
+            reason = "original_not_reversible"
+        elif amount > found.amount:
+            reason = "amount_over_original"
+        else:
+            reason = self.short(amount, others)
+        if reason:
+            return self.note(key, Done("capture", reason))
+        found.resolution = "captured"
+        self.held -= found.amount
+        self.begin_day()
+        self.redeemed += amount
+        return self.note(key, Done("capture", None, amount, self.take(amount), original))
+
+    def release(self, key: UUID, original: UUID) -> Done:
+        found = self.posted(original)
+        reason = None
+        if found is None:
+            reason = "original_unknown"
+        elif found.kind != "hold" or found.resolution in ("captured", "expired"):
+            reason = "original_not_reversible"
+        elif found.resolution:
+            reason = "already_reversed"
+        if reason or found is None:
+            return self.note(key, Done("release", reason))
+        found.resolution = "released"
+        self.held -= found.amount
+        return self.note(key, Done("release", None, found.amount, original=original))
+
+    def refunds_of(self, original: UUID) -> list[Done]:
+        return [one for one in self.done.values() if one.kind == "refund" and one.original == original]
+
+    def refund(self, key: UUID, original: UUID, amount: int) -> Done:
+        found = self.posted(original)
+        given = [one for one in self.refunds_of(original) if one.reason is None and not one.undone]
+        reason = None
+        if found is None:
+            reason = "original_unknown"
+        elif found.kind not in TAKING:
+            reason = "original_not_reversible"
+        elif found.undone:
+            reason = "already_reversed"
+        elif amount + sum(one.amount for one in given) > found.amount:
+            reason = "amount_over_original"
+        if reason or found is None:
+            return self.note(key, Done("refund", reason, original=original))
+        legs, left = {}, amount
+        for no in reversed(found.legs):
+            free = found.legs[no] - sum(one.legs.get(no, 0) for one in given)
+            if min(free, left):
+                legs[no] = min(free, left)
+                left -= legs[no]
+        self.move(legs, 1)
+        return self.note(key, Done("refund", None, amount, legs, original))
+
+    def undo(self, key: UUID, kind: str, original: UUID) -> Done:
+        """Void or reverse; an approved undo of nothing has amount 0."""
+        found = self.done.get(original)
+        if found is None:
+            return self.note(key, Done(kind, "original_unknown" if kind == "void" else None))
+        if self.posted(original) is None:
+            refused = kind == "void" or found.kind in ("void", "reversal", "release")
+            return self.note(key, Done(kind, "original_not_reversible" if refused else None))
+        reason = self.refuse_undo(original, found)
+        if reason == "already_reversed" and kind == "reversal":
+            return self.note(key, Done(kind, None))
+        if reason is None and found.kind in GIVING:
+            if any(self.lots.get(no, [0])[0] < amount for no, amount in found.legs.items()):  # type: ignore
+                reason = "insufficient_funds"
+            elif self.balance - found.amount < self.held:
+                reason = "insufficient_because_of_hold"
+        if reason:
+            return self.note(key, Done(kind, reason))
+        found.undone = True
+        same_day = self.day == found_day(self, original)
+        if found.kind == "hold":
+            found.resolution = "released"
+            self.held -= found.amount
+        else:
+            self.move(found.legs, 1 if found.kind in TAKING else -1)
+        if same_day and found.kind in TAKING:
+            self.redeemed -= found.amount
+        if same_day and found.kind == "load":
+            self.loaded -= found.amount
+        return self.note(key, Done(kind, None, found.amount, original=original))
+
+    def refuse_undo(self, original: UUID, found: Done) -> str | None:
+        if found.kind in ("void", "reversal", "release"):
+            return "original_not_reversible"
+        if found.undone:
+            return "already_reversed"
+        refunded = any(one.reason is None for one in self.refunds_of(original))
+        return "original_not_reversible" if refunded or found.resolution else None
+
+    days: dict[UUID, date] = field(default_factory=dict)
+
+    def note(self, key: UUID, done: Done) -> Done:
+        self.done[key] = done
+        self.days[key] = self.today
+        return done
+
+
+def found_day(model: Model, key: UUID) -> date:
+    return model.days[key]
