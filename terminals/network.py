@@ -106,12 +106,12 @@ def gateway_answers(
     with _Ping(gateway) as ping:
         waiting = _knock(gateway)
         try:
-            while True:
-                if ping.has_answer() or any(_has_answered(knock) for knock in waiting):
+            while time.monotonic() < deadline:
+                answered, done, _ = select.select([ping], waiting, [], 0.02)
+                if (answered and ping.has_answer()) or any(_has_answered(knock) for knock in done):
                     return True
-                if time.monotonic() >= deadline:
-                    return _is_in_arp(gateway, machine)
-                select.select([ping], waiting, waiting, min(0.02, timeout_s))
+                waiting = [knock for knock in waiting if knock not in done]
+            return _is_in_arp(gateway, machine)
         finally:
             for knock in waiting:
                 knock.close()
@@ -173,14 +173,16 @@ def _knock(address: str) -> list[socket.socket]:
     for port in GATEWAY_PORTS:
         knock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         knock.setblocking(False)
-        knock.connect_ex((address, port))
-        waiting.append(knock)
+        if knock.connect_ex((address, port)) in {0, errno.EINPROGRESS, errno.ECONNREFUSED}:
+            waiting.append(knock)
+        else:
+            knock.close()
     return waiting
 
 
 def _has_answered(knock: socket.socket) -> bool:
-    _, writable, _ = select.select([], [knock], [], 0)
-    return bool(writable) and knock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in {0, errno.ECONNREFUSED}
+    with knock:
+        return knock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in {0, errno.ECONNREFUSED}
 
 
 def _checksum(packet: bytes) -> bytes:

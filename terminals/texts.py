@@ -91,12 +91,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "step_answer": ("answer", "应答"),
     "step_queue": ("queue", "未决交易"),
     "keys": (
-        "F1 Redeem F2 Top up F3 Balance F4 Void F5 Resolve F6 Close F7 Check F8 中文 F10 Quit",
-        "F1 消费 F2 充值 F3 余额 F4 撤销 F5 查明 F6 结批 F7 检查 F8 English F10 退出",
+        " F4 Void  F5 Resolve  F6 Close batch  F7 Check  F8 中文  F9 Reverse  F10 Quit",
+        " F4 撤销  F5 查明  F6 结批  F7 检查  F8 English  F9 冲正  F10 退出",
     ),
     "keys_letters": (
-        "keys: R T B V U C D L Q, X = reverse",
-        "字母键：R T B V U C D L Q，X = 冲正",
+        "or R T B V U C D L X Q",
+        "或 R T B V U C D L X Q",
     ),
     "too_small": ("The window is too small: 80 x 24 at least.", "窗口太小：至少 80 x 24。"),
 }

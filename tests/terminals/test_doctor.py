@@ -1,0 +1,269 @@
+"""Each cause is brought about, and the diagnosis must name it first."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from terminals import doctor, messages
+from terminals.doctor import STEPS, Finding, diagnose, examine, first_fault
+from terminals.faults import CAUSES, cause_of
+from terminals.identifiers import uuid7
+from terminals.journal import Journal
+from terminals.lock import AgentLock
+from terminals.network import Machine, gateway_to, has_link
+from terminals.readers import Tap, open_reader
+from terminals.state import ReaderNotes, StateFolder
+from tests.terminals.recording_site import RecordingSite
+
+ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\tFFFFFFFF\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+
+
+class WorkingReader:
+    """A reader that opens."""
+
+    name = "simulated"
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def wait_for_tap(self, *, stop: threading.Event) -> Tap | None:
+        stop.wait()
+        return None
+
+
+@pytest.fixture(autouse=True)
+def _reader_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the enrolled reader open; any other path goes to the real one."""
+    monkeypatch.setattr(
+        doctor, "open_reader", lambda path: WorkingReader() if path.startswith("udp:") else open_reader(path)
+    )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine on 192.0.2.0/24 (TEST-NET-1) whose gateway no packet reaches, but ARP knows."""
+    made = Machine(proc=tmp_path / "proc", sys=tmp_path / "sys")
+    put(made.sys / "class/net/lo/operstate", "unknown")
+    put(made.sys / "class/net/eth0/operstate", "up")
+    put(made.proc / "net/route", ROUTES)
+    put(made.proc / "net/arp", "IP address HW Flags\n255.255.255.255 0x1 0x2 00:00:5e:00:53:01 * eth0\n")
+    return made
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def move_site(folder: StateFolder, address: str) -> None:
+    folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site=address))
+
+
+def diagnosed(
+    folder: StateFolder, machine: Machine, reader: str | None = None
+) -> tuple[str | None, str | None]:
+    findings = diagnose(examine(folder, machine=machine, reader=reader))
+    worst = first_fault(findings)
+    return (worst.step, worst.code) if worst else (None, None)
+
+
+def test_a_well_terminal_has_no_fault_and_every_step_is_looked_at(
+    folder: StateFolder, machine: Machine, site: RecordingSite
+) -> None:
+    findings = diagnose(examine(folder, machine=machine))
+    assert [finding.step for finding in findings] == [name for name, _ in STEPS]
+    assert [finding for finding in findings if finding.status in {"fault", "warning"}] == []
+    assert len(site.heartbeats) == 1
+
+
+def test_a_flat_battery(folder: StateFolder, machine: Machine) -> None:
+    for name, text in (("type", "Battery"), ("status", "Discharging"), ("capacity", "14")):
+        put(machine.sys / "class/power_supply/BAT0" / name, text)
+    assert diagnosed(folder, machine) == ("power", "HW-PWR-01")
+    put(machine.sys / "class/power_supply/BAT0/status", "Charging")
+    assert diagnosed(folder, machine) == (None, None)
+
+
+def test_a_reader_that_is_none(folder: StateFolder, machine: Machine) -> None:
+    assert diagnosed(folder, machine, "nonsense:0") == ("reader", "HW-DRV-01")
+
+
+def test_the_reader_of_a_running_agent_is_not_taken_from_it(folder: StateFolder, machine: Machine) -> None:
+    with AgentLock(folder, "headless"):
+        assert diagnosed(folder, machine, "nonsense:0") == (None, None)
+        folder.save_reader_notes(ReaderNotes(reader="usb", code="HW-USB-01", detail="ENODEV"))
+        assert diagnosed(folder, machine) == ("reader", "HW-USB-01")
+
+
+def test_a_terminal_that_is_not_enrolled(tmp_path: Path, machine: Machine) -> None:
+    assert diagnosed(StateFolder(tmp_path / "none"), machine) == ("enrolment", "SW-ENROL-01")
+
+
+def test_a_key_that_is_damaged(folder: StateFolder, machine: Machine) -> None:
+    folder.key_file.write_text("-----BEGIN PRIVATE KEY-----")
+    assert diagnosed(folder, machine) == ("enrolment", "SW-STATE-01")
+
+
+def test_a_journal_that_is_damaged(folder: StateFolder, machine: Machine) -> None:
+    folder.journal_file.write_bytes(b"not a database, and long enough not to be an empty one" * 40)
+    assert diagnosed(folder, machine) == ("journal", "SW-JRN-01")
+
+
+def test_a_cable_that_is_out(folder: StateFolder, machine: Machine) -> None:
+    move_site(folder, "http://192.0.2.77")
+    put(machine.sys / "class/net/eth0/operstate", "down")
+    assert has_link(machine) is False
+    assert diagnosed(folder, machine) == ("link", "NET-LINK-01")
+
+
+def test_a_cable_without_an_address(folder: StateFolder, machine: Machine) -> None:
+    move_site(folder, "http://192.0.2.77")
+    put(machine.proc / "net/route", ROUTES.splitlines()[0])
+    assert diagnosed(folder, machine) == ("link", "NET-LINK-01")
+
+
+def test_a_gateway_that_is_silent(folder: StateFolder, machine: Machine) -> None:
+    move_site(folder, "http://198.51.100.7")
+    put(machine.proc / "net/arp", "IP address HW Flags\n255.255.255.255 0x1 0x0 00:00:00:00:00:00 * eth0\n")
+    assert gateway_to("198.51.100.7", machine) == "255.255.255.255"
+    assert gateway_to("192.0.2.77", machine) is None
+    assert diagnosed(folder, machine) == ("gateway", "NET-GW-01")
+
+
+def test_a_name_that_does_not_resolve(folder: StateFolder, machine: Machine) -> None:
+    # RFC 6761: `.invalid` never resolves.
+    move_site(folder, "https://cards.invalid")
+    assert diagnosed(folder, machine) == ("name", "NET-DNS-01")
+
+
+def test_a_server_that_is_not_there(folder: StateFolder, machine: Machine) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        move_site(folder, f"http://127.0.0.1:{closed.getsockname()[1]}")
+        assert diagnosed(folder, machine) == ("server", "NET-SRV-01")
+
+
+def test_a_server_that_hangs_is_given_up_in_time(folder: StateFolder, machine: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        move_site(folder, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        findings = diagnose(examine(folder, machine=machine))
+    assert first_fault(findings) == next(finding for finding in findings if finding.step == "server")
+    [server] = [finding for finding in findings if finding.step == "server"]
+    assert (server.code, server.detail) == ("NET-SRV-01", "the answer was cut: timed out")
+
+
+@pytest.mark.parametrize("fate", ["broken", "portal", "lost"])
+def test_a_server_that_fails(folder: StateFolder, machine: Machine, site: RecordingSite, fate: str) -> None:
+    site.fates.append(fate)
+    assert diagnosed(folder, machine) == ("server", "NET-SRV-01")
+
+
+def test_a_certificate_that_nobody_vouches_for(folder: StateFolder, machine: Machine, tmp_path: Path) -> None:
+    with tls_server(tmp_path) as port:
+        move_site(folder, f"https://localhost:{port}")
+        assert diagnosed(folder, machine) == ("server", "NET-TLS-01")
+
+
+@pytest.mark.parametrize("off_s", [-90, 90])
+def test_a_clock_that_is_wrong(
+    folder: StateFolder, machine: Machine, site: RecordingSite, off_s: int
+) -> None:
+    site.clock_off = timedelta(seconds=off_s)
+    assert diagnosed(folder, machine) == ("clock", "SW-CLK-01")
+
+
+@pytest.mark.parametrize("code", ["bad_signature", "SW-CLK-01", "terminal_retired", "SW-TAMP-01"])
+def test_what_the_site_says_of_the_terminal(
+    folder: StateFolder, machine: Machine, site: RecordingSite, code: str
+) -> None:
+    site.fates.append(f"403:{code}")
+    assert diagnosed(folder, machine) == ("answer", code)
+
+
+def test_a_terminal_that_the_site_locked(folder: StateFolder, machine: Machine, site: RecordingSite) -> None:
+    site.locked = True
+    assert diagnosed(folder, machine) == ("answer", "SW-TAMP-01")
+
+
+def test_an_agent_that_is_too_old(folder: StateFolder, machine: Machine, site: RecordingSite) -> None:
+    site.minimum_version = "99.0"
+    assert diagnosed(folder, machine) == ("answer", "SW-VER-01")
+
+
+def test_a_queue_that_is_too_old(folder: StateFolder, machine: Machine) -> None:
+    journal = Journal(folder.journal_file, folder.enrolment().terminal_id)
+    card = messages.QrCard(code="12345678")
+    at = datetime.now(UTC) - timedelta(hours=2)
+    journal.write(
+        lambda sequence: messages.Redeem(
+            id=uuid7(), sequence=sequence, occurred_at=at, card=card, amount=1, currency="CNY"
+        )
+    )
+    journal.close()
+    assert diagnosed(folder, machine) == ("queue", "SW-QUE-01")
+
+
+def test_the_first_fault_in_order_is_the_cause() -> None:
+    findings = [
+        Finding(step="power", status="warning", code="HW-PWR-01"),
+        Finding(step="link", status="fault", code="NET-LINK-01"),
+        Finding(step="server", status="fault", code="NET-SRV-01"),
+    ]
+    assert first_fault(findings) == findings[1]
+    assert first_fault(findings[:1]) == findings[0]
+
+
+def test_every_cause_has_its_sentences_in_both_languages() -> None:
+    for code, cause in CAUSES.items():
+        assert cause.code == code
+        for texts in (cause.text, cause.action):
+            assert texts.en.isascii()
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in texts.zh), code
+    assert cause_of("never_heard_of").code == "never_heard_of"
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[int]:
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    certificate = made.sign(key, None)
+    file = folder / "tls.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_greet, args=(listening, context), daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(5)
+
+
+def _greet(listening: socket.socket, context: ssl.SSLContext) -> None:
+    plain, _ = listening.accept()
+    try:
+        context.wrap_socket(plain, server_side=True).close()
+    except OSError:
+        # The caller does not trust the certificate, as it should.
+        plain.close()
