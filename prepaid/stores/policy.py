@@ -18,13 +18,13 @@ _STAND_IN = {"per_transaction": 0, "per_card": 0, "per_terminal": 0, "count": 0,
 def policy_of(terminal: Terminal) -> dict[str, Any]:
     """Give a terminal's policy: stand-in limits, the amount above which a card is challenged, versions.
 
-    `challenge_above` is in minor units of the store's currency; null means never.
+    `challenge_floor` is in minor units of the store's currency; null means never.
     """
     return {
         "version": POLICY_VERSION,
         "currency": terminal.store.currency,
         "stand_in": {"enabled": False, **_STAND_IN},
-        "challenge_above": None,
+        "challenge_floor": None,
         "minimum_agent_version": MINIMUM_AGENT_VERSION,
         "approved_files_hashes": [],
     }
