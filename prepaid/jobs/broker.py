@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool
 ALIAS = "prepaid"
 QUEUE_NAME_LENGTH_MAX = 47
 POOL_TIMEOUT_S = 10.0
+DRAIN_TIMEOUT_S = 1.0
 # What Django adds to libpq's parameters for its own cursors, or that would make a pool of the pool.
 FOREIGN_PARAMETERS = ("context", "cursor_factory", "pool", "prepare_threshold")
 
@@ -48,6 +49,11 @@ class Transport(stock.Transport):
     Channel = Channel
     driver_type = ALIAS
     driver_name = ALIAS
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> Any:
+        """Look up from the queue once a second, so that a worker that shall stop sees it soon."""
+        limit = timeout if timeout is None else min(timeout, DRAIN_TIMEOUT_S)
+        return super().drain_events(connection, timeout=limit)  # type: ignore[no-untyped-call]
 
     def _create_pgmq_client(self) -> PGMQueue:
         options = (self.client and self.client.transport_options) or {}

@@ -1,4 +1,4 @@
-"""Batches as they were compared, and the exceptions that reconciling found.
+"""Batches as they were compared, the exceptions that reconciling found, and the last runs of the jobs.
 
 Knows what was told and what was counted; must not mend anything.
 """
@@ -92,3 +92,43 @@ class SettlementException(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject} {self.key}: {self.found}"
+
+
+class JobRun(models.Model):
+    """A job's last run, one row a job. Running for longer than its limit means that its worker died."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    job = models.CharField(primary_key=True, max_length=64)
+    worker = models.CharField(max_length=120)
+    state = models.CharField(max_length=8, choices=State.choices)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=200, blank=True)
+    error = models.TextField(blank=True)
+    runs = models.PositiveBigIntegerField(default=0)
+    failures = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "settlement_job_run"
+
+    def __str__(self) -> str:
+        return self.job
+
+
+class Worker(models.Model):
+    """A Celery worker, as last heard of."""
+
+    name = models.CharField(primary_key=True, max_length=120)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "settlement_worker"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,59 @@
+"""The jobs. Each calls one function, is safe to run twice and beside itself, and answers in one short text.
+
+Knows names and limits; must not know how anything is done.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.utils import timezone
+
+from prepaid.celery import app
+from prepaid.jobs.recording import RecordedTask
+from prepaid.ledger.outbox import fold_outbox as fold
+from prepaid.settlement import reconcile as reconciling
+from prepaid.stored_value.holds import expire_holds as expire
+from prepaid.stores import sweeping
+
+task = partial(app.task, base=RecordedTask)
+# Below the visibility timeout of the broker: a task that runs for longer would be given to another worker.
+RECONCILE_TIME_LIMIT_S = 280
+
+
+@task(name="reconcile", time_limit=RECONCILE_TIME_LIMIT_S, soft_time_limit=RECONCILE_TIME_LIMIT_S - 10)
+def reconcile() -> str:
+    """Audit the ledger, compare the batches, look for silent terminals."""
+    summary = reconciling.reconcile(timezone.now())
+    return f"{len(summary.open)} open, {summary.new} new, {summary.vanished} vanished"
+
+
+@task(name="compare_batches")
+def compare_batches() -> str:
+    """Compare the batches of late again."""
+    summary = reconciling.compare_batches(timezone.now())
+    return f"{summary.new} new, {summary.vanished} vanished"
+
+
+@task(name="expire_holds")
+def expire_holds() -> str:
+    """Release the holds whose time is over."""
+    return f"{expire(timezone.now())} released"
+
+
+@task(name="fold_outbox")
+def fold_outbox() -> str:
+    """Fold new postings into the daily sums."""
+    return f"{fold()} folded"
+
+
+@task(name="sweep")
+def sweep() -> str:
+    """Remove taps and unused enrolment codes older than a day."""
+    now = timezone.now()
+    return f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes"
+
+
+@task(name="heartbeat")
+def heartbeat() -> None:
+    """Do nothing: that it ran says that clock, broker and worker do."""
