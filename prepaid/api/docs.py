@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -61,12 +62,14 @@ class Call:
     answers: tuple[tuple[str, str, str], ...]
 
 
+@login_not_required
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """Give the OpenAPI document."""
     return HttpResponse(msgspec.json.encode(document()), content_type="application/json")
 
 
+@login_not_required
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Give the document as a page."""

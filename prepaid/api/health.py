@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 import msgspec
+from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ class NotReady(Exception):
     """A part of the site is not ready; the text says how."""
 
 
+@login_not_required
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -32,6 +34,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return _json({"status": "ok"})
 
 
+@login_not_required
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:

@@ -313,6 +313,14 @@ FIELDS = (
 )
 
 
+CARDS = st.fixed_dictionaries(
+    {"method": st.sampled_from(["sun", "token", "uid", "pay_code", "number", "qr"])},
+    optional={
+        name: st.text(max_size=70) for name in ["uri", "token", "uid", "technology", "code", "number", "pin"]
+    },
+)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3))
 def test_any_value_in_any_field_is_answered(till: Till, issued: IssuedCard, changes: dict[str, Any]) -> None:
