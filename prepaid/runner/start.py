@@ -69,6 +69,7 @@ def run_site(choices: Choices) -> int:
         finally:
             supervisor.stop()
             let_go_of_database()
+            forget_closed_terminal()
     return code
 
 
@@ -157,6 +158,15 @@ def let_go_of_database() -> None:
     connections.close_all()
     with contextlib.suppress(DatabaseError):
         database.leave(database.embedded_cluster(), STOP_WAIT_S)
+
+
+def forget_closed_terminal() -> None:
+    """Turn output that nobody can read any more away, or its last flush would change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(sentence: str) -> None:

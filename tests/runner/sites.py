@@ -1,9 +1,11 @@
 """Real sites for the runner's tests: started as a newcomer would, found again wherever their parts went."""
 
+import fcntl
 import http.client
 import os
 import socket
 import subprocess
+import termios
 import time
 import uuid
 from collections.abc import Callable
@@ -55,6 +57,26 @@ class Site:
                 start_new_session=True,
             )
         return self
+
+    def start_in_window(self) -> int:
+        """Start on a terminal of its own; return the descriptor whose closing closes the window."""
+        window, inside = os.openpty()
+
+        def take_terminal() -> None:
+            fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
+
+        self.parent = subprocess.Popen(
+            [BASE_FOLDER / "run", "--data", self.data, "--port", str(self.port), *self.words],
+            cwd="/",
+            env=self.environment(),
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+            preexec_fn=take_terminal,
+        )
+        os.close(inside)
+        return window
 
     def wait_until_ready(self) -> "Site":
         def ready_or_over() -> bool:

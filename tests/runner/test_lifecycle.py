@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.sites import Site, wait_until
+from tests.runner.sites import READY, Site, wait_until
 
 pytestmark = pytest.mark.kill
 
@@ -21,11 +21,25 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
     tmp_path.chmod(0o755)
 
     def make(name: str = "data", port: int | None = None, *words: str) -> Site:
-        made.append(Site(tmp_path / name, port, *words))
+        made.append(Site(tmp_path / name, port, *words, "--no-terminal"))
         return made[-1]
 
     yield make
     for site in made:
+        site.end()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for the tests that only look at it."""
+    folder = tmp_path_factory.mktemp("running")
+    folder.chmod(0o755)
+    site = Site(folder / "data").start()
+    try:
+        yield site.wait_until_ready()
+        site.parent.terminate()
+        site.parent.wait(60)
+    finally:
         site.end()
 
 
@@ -46,8 +60,8 @@ def make_user(site: Site) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_each_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals) -> None:
     site = make_site().start().wait_until_ready()
     assert site.get("/")[0] < 400
     assert len(site.list_parts()) > 5
@@ -56,6 +70,19 @@ def test_each_stop_signal_ends_everything(make_site: MakeSite, number: signal.Si
 
     assert site.parent.wait(60) == 0
     assert site.list_parts() == {}
+
+
+def test_a_closed_window_ends_everything(make_site: MakeSite) -> None:
+    site = make_site()
+    window = site.start_in_window()
+    shown = b""
+    while READY.encode() not in shown:
+        shown += os.read(window, 4096)
+
+    os.close(window)
+
+    assert site.parent.wait(60) == 0
+    site.wait_until_gone()
 
 
 def test_a_killed_parent_leaves_nothing_behind(make_site: MakeSite) -> None:
@@ -115,26 +142,22 @@ def test_a_command_works_while_the_site_does_not_run(make_site: MakeSite) -> Non
     site.wait_until_gone()
 
 
-def test_a_second_site_on_the_same_data_is_refused_in_a_sentence(make_site: MakeSite) -> None:
-    site = make_site().start().wait_until_ready()
-
-    second = make_site().start()
+def test_a_second_site_on_the_same_data_is_refused_in_a_sentence(running: Site) -> None:
+    second = Site(running.data).start()
 
     assert second.parent.wait(60) == 1
     assert second.output() == (
-        f"The site already runs with the data in {site.data}: use that one, or choose another --data.\n"
+        f"The site already runs with the data in {running.data}: use that one, or choose another --data.\n"
     )
-    assert site.get("/")[0] < 400
+    assert running.get("/")[0] < 400
 
 
-def test_a_taken_port_is_refused_in_a_sentence(make_site: MakeSite) -> None:
-    site = make_site().start().wait_until_ready()
-
-    second = make_site("other", site.port).start()
+def test_a_taken_port_is_refused_in_a_sentence(running: Site, make_site: MakeSite) -> None:
+    second = make_site("other", running.port).start()
 
     assert second.parent.wait(60) == 1
     assert second.output() == (
-        f"Port {site.port} on 127.0.0.1 cannot be used (Address already in use): choose a --port.\n"
+        f"Port {running.port} on 127.0.0.1 cannot be used (Address already in use): choose a --port.\n"
     )
 
 
@@ -144,11 +167,21 @@ def test_a_real_site_without_a_database_of_its_own_is_refused(make_site: MakeSit
     assert done.stderr.startswith("DEBUG=0 needs DATABASE_URL")
 
 
-def test_a_tap_reaches_the_simulated_terminal(make_site: MakeSite) -> None:
-    site = make_site().start().wait_until_ready()
-    running = json.loads((site.data / "running.json").read_text())
-    assert Path(running["state"], "terminal.json").exists()
+def test_the_start_ends_with_what_to_do_next(running: Site) -> None:
+    shown = running.output()
+    assert f"open http://127.0.0.1:{running.port} in a browser" in shown
+    assert "cashier / cashier" in shown
+    assert f"./run --data {running.data} tap 1" in shown
 
-    done = site.run("tap", "1")
 
-    assert done.returncode == 0, done.stderr
+def test_a_tap_reaches_the_simulated_terminal(running: Site) -> None:
+    about = json.loads((running.data / "running.json").read_text())
+    assert Path(about["state"], "terminal.json").exists()
+
+    assert running.run("tap", "1").returncode == 0
+    assert running.run("tap", "away").returncode == 0
+
+
+def test_a_command_works_while_the_site_runs(running: Site) -> None:
+    make_user(running)
+    assert count_users(running) == 1
