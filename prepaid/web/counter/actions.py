@@ -32,7 +32,7 @@ UUID_VERSION = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """An action on a card. `id` is made when it is armed and becomes the transaction's: one arm, one posting."""
+    """An action on a card. `id` is made when it is armed and becomes the transaction's."""
 
     id: UUID
     kind: Kind
