@@ -15,8 +15,6 @@ PCSC_ONLY = {
     (0x054C, 0x0DC8): "Sony RC-S300",
     (0x054C, 0x0DC9): "Sony RC-S300",
     (0x072F, 0x223B): "ACS ACR1252U",
-    (0x072F, 0x223F): "ACS ACR1281U",
-    (0x072F, 0x2303): "ACS ACR1552U",
     (0x076B, 0x5022): "HID Omnikey 5022",
     (0x076B, 0x5422): "HID Omnikey 5422",
     (0x04E6, 0x5790): "Identiv uTrust 3700 F",

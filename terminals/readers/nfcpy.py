@@ -150,6 +150,9 @@ class NfcpyReader:
     def close(self) -> None:
         """Let go of the device."""
         frontend, self._frontend = self._frontend, None
+        if self._presented is not None:
+            # It may still lie there, but is no longer spoken to.
+            self._presented.tag = None
         if frontend is not None:
             with contextlib.suppress(OSError, *GARBLED):
                 frontend.close()
