@@ -80,8 +80,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "prepaid.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "prepaid.api.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -160,6 +160,8 @@ def database_settings() -> dict[str, Any]:
         "HOST": known["host"],
         "PORT": known["port"],
         "CONN_MAX_AGE": 0,
+        # A connection from the pool may be older than a restart of the server: it is tried before it is used.
+        "CONN_HEALTH_CHECKS": bool(DATABASE_POOL),
         "OPTIONS": options,
     }
 

@@ -83,7 +83,9 @@ def scratch_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Ite
     scratch = f"{usual}_scratch"
     with django_db_blocker.unblock():
         connections.close_all()
-        with psycopg.connect(host=settings["HOST"], dbname="postgres", user=SUPERUSER, autocommit=True) as server:
+        with psycopg.connect(
+            host=settings["HOST"], dbname="postgres", user=SUPERUSER, autocommit=True
+        ) as server:
             server.execute(f'drop database if exists "{scratch}" with (force)')
             server.execute(f'create database "{scratch}" template "{usual}"')
             settings["NAME"] = connection.settings_dict["NAME"] = scratch

@@ -50,10 +50,10 @@ class Transport(stock.Transport):
     driver_type = ALIAS
     driver_name = ALIAS
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> Any:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         """Look up from the queue once a second, so that a worker that shall stop sees it soon."""
         limit = timeout if timeout is None else min(timeout, DRAIN_TIMEOUT_S)
-        return super().drain_events(connection, timeout=limit)  # type: ignore[no-untyped-call]
+        super().drain_events(connection, timeout=limit, **kwargs)  # type: ignore[no-untyped-call]
 
     def _create_pgmq_client(self) -> PGMQueue:
         options = (self.client and self.client.transport_options) or {}
