@@ -93,6 +93,9 @@ def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--headless", action="store_true", help="no screen: taps show the card at the paired counter"
     )
+    command.add_argument(
+        "--stay", action="store_true", help="with --headless: come back when the other agent has ended"
+    )
     command.set_defaults(run=running.run)
 
 

@@ -113,13 +113,15 @@ class Console:
             shown.is_armed = False
             shown.typed = shown.typed[:-1]
         else:
+            if shown.result or shown.findings or shown.batch:
+                # What is shown belongs to the amount before: the next digit begins a new one.
+                shown.typed = ""
             self._clear_panel()
-            text = (
-                shown.typed.removeprefix("0") + key
-                if key != "." and shown.typed == "0"
-                else shown.typed + key
-            )
-            text = f"0{text}" if text.startswith(".") else text
+            text = shown.typed + key
+            if key == ".":
+                text = "0." if text == "." else text
+            elif shown.typed == "0":
+                text = key
             if is_amount_begun(text, shown.currency):
                 shown.typed, shown.is_armed = text, False
 

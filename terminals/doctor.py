@@ -74,8 +74,8 @@ def diagnose(patient: Patient) -> list[Finding]:
     if patient.site_answer is not None or isinstance(patient.site_error, Refused):
         # Some gateways keep silent on purpose: where the site answered over it, a gateway is well.
         return [
-            msgspec.structs.replace(finding, status="ok", code=None) if finding.code == "NET-GW-01" else finding
-            for finding in findings
+            msgspec.structs.replace(found, status="ok", code=None) if found.code == "NET-GW-01" else found
+            for found in findings
         ]
     return findings
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from types import FrameType
 
 from terminals import messages
@@ -29,6 +30,7 @@ from terminals.watch import Done, Event, Events, ReaderChanged, ReaderWatch, Tap
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25
+LOG_BYTES_MAX = 256 * 1024
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,6 +45,8 @@ def _run_screen(folder: StateFolder, options: argparse.Namespace) -> int:
         raise StateError(
             "SW-STATE-01", "the full screen needs a terminal: use --headless, or redeem --amount"
         )
+    # Nothing may be written over the screen; what went wrong is kept beside the journal.
+    _log_to(RotatingFileHandler(folder.log_file, maxBytes=LOG_BYTES_MAX, backupCount=1), logging.WARNING)
     wake = Wake()
     ended = threading.Event()
 
@@ -88,21 +92,21 @@ def _loop(
 
 
 def _run_headless(folder: StateFolder, options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    _log_to(logging.StreamHandler(sys.stderr), logging.INFO)
     stop = threading.Event()
     _on_stop_signals(stop.set)
     lock = AgentLock(folder, "headless")
-    log.info("waiting_for_terminal state=%s", folder.path)
-    if not lock.acquire_when_free(stop):
-        return Exit.APPROVED
-    try:
-        with Terminal(folder, operator=options.operator) as terminal:
-            Headless(terminal, options.reader or terminal.enrolment.reader).run(
-                lambda: stop.is_set() or lock.is_asked_to_give_way()
-            )
-    finally:
-        lock.release()
-    log.info("ended gave_way=%s", not stop.is_set())
+    while lock.acquire_when_free(stop):
+        try:
+            with Terminal(folder, operator=options.operator) as terminal:
+                Headless(terminal, options.reader or terminal.enrolment.reader).run(
+                    lambda: stop.is_set() or lock.is_asked_to_give_way()
+                )
+        finally:
+            lock.release()
+        log.info("ended gave_way=%s", not stop.is_set())
+        if not options.stay:
+            break
     return Exit.APPROVED
 
 
@@ -173,6 +177,12 @@ class Headless:
     def _record(self, work: str, error: TerminalError) -> None:
         if work != "beat":
             self._terminal.record_fault(error.code, error.detail, "tap" if work == "inquiry" else None)
+
+
+def _log_to(handler: logging.Handler, level: int) -> None:
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.getLogger("terminals").addHandler(handler)
+    logging.getLogger("terminals").setLevel(level)
 
 
 def _on_stop_signals(end: Callable[[], None]) -> None:

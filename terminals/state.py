@@ -69,6 +69,7 @@ class StateFolder:
         self.site_file = self.path / "site.json"
         self.reader_file = self.path / "reader.json"
         self.lock_file = self.path / "agent.lock"
+        self.log_file = self.path / "agent.log"
         self.request_file = self.path / "give-way"
 
     def make(self) -> None:
