@@ -93,7 +93,8 @@ def cards_program(running: Running, cards: Path) -> Program:
 
 
 def agent_program(running: Running) -> Program:
-    command = [*AGENT, "run", "--headless", "--state", running.state, "--reader", running.reader]
+    # It gives way to the screen or a command of the same terminal, and comes back after it.
+    command = [*AGENT, "run", "--headless", "--stay", "--state", running.state, "--reader", running.reader]
     return Program("terminal", command)
 
 
