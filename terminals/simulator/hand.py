@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from terminals.simulator.field import Field, VirtualCard
 
 # A reader that takes a missed poll for a card at the edge of its field must see it empty this often.
-EMPTY_POLLS_BEFORE_TAP = 6
-# A reader that has not looked for so long is busy or gone; after so long in all, the card is put down anyway.
+EMPTY_POLLS_BEFORE_TAP = 4
+# A reader that has not looked for so long is busy or gone, and no card waits for it.
 QUIET_S = 1.5
-PATIENCE_S = 6.0
 
 Say = Callable[[str], object]
 
@@ -27,13 +26,13 @@ class Hand:
         self._clock = clock
         self._empty_polls = EMPTY_POLLS_BEFORE_TAP
         self._polled_at = 0.0
-        self._waiting: tuple[list[VirtualCard], float | None, Say, float] | None = None
+        self._waiting: tuple[list[VirtualCard], float | None, Say] | None = None
         self._leaves_at: float | None = None
 
     def put(self, cards: Sequence[VirtualCard], hold_s: float | None, placed: Say) -> None:
         """Hold these cards to the reader, once it saw the field empty; `placed` then hears of it."""
         self.take_away()
-        self._waiting = (list(cards), hold_s, placed, self._clock())
+        self._waiting = (list(cards), hold_s, placed)
         self.move()
 
     def take_away(self) -> None:
@@ -43,7 +42,7 @@ class Hand:
         self._field.clear()
         self._leaves_at = None
         if self._waiting is not None:
-            _, _, placed, _ = self._waiting
+            _, _, placed = self._waiting
             self._waiting = None
             placed("")
 
@@ -60,9 +59,9 @@ class Hand:
             self.take_away()
         if self._waiting is None:
             return
-        cards, hold_s, placed, asked_at = self._waiting
+        cards, hold_s, placed = self._waiting
         is_quiet = now - self._polled_at > QUIET_S
-        if self._empty_polls < EMPTY_POLLS_BEFORE_TAP and not is_quiet and now - asked_at < PATIENCE_S:
+        if self._empty_polls < EMPTY_POLLS_BEFORE_TAP and not is_quiet:
             return
         self._waiting = None
         self._field.put(*cards)
