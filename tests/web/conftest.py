@@ -1,6 +1,6 @@
 """A person at a till of a shop of their own, and a real Chromium in front of a real server.
 
-Every page is watched: an error on the console, such as one refused by the content security policy, fails its test.
+Every page is watched: an error on its console, such as a refusal by the security policy, fails the test.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -22,9 +23,15 @@ from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from prepaid.cards.presentation import Presentation, at_the_desk
 from prepaid.identifiers import uuid7
+from prepaid.ledger.models import LedgerAccount
+from prepaid.money import Money
 from prepaid.stored_value.issue import IssuedCard, issue
-from prepaid.stores.models import Staff
+from prepaid.stored_value.load import load
+from prepaid.stored_value.redeem import redeem
+from prepaid.stores.models import Staff, Tap
+from prepaid.stores.taps import record_tap
 from tests.shop import Shop, open_shop
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -33,6 +40,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 WAIT_MS = 8000
+LOUD = ("error", "warning")
 DESK = {"width": 1440, "height": 900}
 
 
@@ -65,16 +73,34 @@ class Desk:
             self.load(made, balance)
         return made
 
-    def load(self, made: IssuedCard, amount: int) -> None:
-        from tests.shop import HeldCard
-
-        held = HeldCard(card=made.card, credential=made.card.credentials.all()[0])
-        now = timezone.now()
-        answer = self.shop.load_at_desk(
-            held, amount, origin=self.shop.counter, sequence=None, occurred_at=now, recorded_at=now,
-            operator=self.staff.code,
-        )  # fmt: skip
+    def load(self, made: IssuedCard, amount: int) -> UUID:
+        """Top up as the till does; give the transaction's id."""
+        request = self.shop.request(origin=self.shop.counter, sequence=None, **self._now())
+        answer = load(request, at_the_desk(made.card.id), Money(amount, "CNY"), tender="cash")
         assert answer.approved
+        return answer.id
+
+    def redeem_at_the_terminal(self, made: IssuedCard, amount: int) -> UUID:
+        """Redeem as the paired terminal does, with the tap that the counter hears of."""
+        answer = redeem(self.shop.request(**self._now()), at_the_desk(made.card.id), Money(amount, "CNY"))
+        assert answer.approved
+        self.tap(made)
+        return answer.id
+
+    def tap(self, made: IssuedCard | None, *, lookup: bytes | None = None, method: str = "sun") -> Tap:
+        """Lay a card on the paired terminal's reader."""
+        card_id = made.card.id if made else None
+        presentation = Presentation(method, lookup=lookup or os.urandom(32), counter=1)
+        return record_tap(self.shop.terminal, card_id=card_id, presentation=presentation, at=timezone.now())
+
+    def figures(self, made: IssuedCard) -> tuple[int, int]:
+        """Give what the ledger says: balance and number of transactions."""
+        account = LedgerAccount.objects.get(pk=made.card.account_id)
+        return account.balance, account.position
+
+    def _now(self) -> dict[str, Any]:
+        now = timezone.now()
+        return {"occurred_at": now, "recorded_at": now, "operator": self.staff.code}
 
 
 def open_desk(*, role: str = "cashier", name: str = "Mei Lin", paired: bool = True) -> Desk:
@@ -85,7 +111,8 @@ def open_desk(*, role: str = "cashier", name: str = "Mei Lin", paired: bool = Tr
         shop.till.save()
     first, _, last = name.partition(" ")
     user = User.objects.create(username=f"u{shop.store.code}", first_name=first, last_name=last)
-    staff = Staff.objects.create(user=user, store=shop.store, till=shop.till, code=f"S{shop.store.code}", role=role)
+    code = f"S{shop.store.code}"
+    staff = Staff.objects.create(user=user, store=shop.store, till=shop.till, code=code, role=role)
     return Desk(shop=shop, staff=staff, user=user)
 
 
@@ -105,9 +132,7 @@ class Server(LiveServerThread):
     """Django's own test server, one connection a thread, on the committed database."""
 
     def _create_server(self, connections_override: Any = None) -> WSGIServer:
-        return self.server_class(
-            (self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False, connections_override=None
-        )
+        return self.server_class((self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False)
 
 
 @pytest.fixture(scope="session")
@@ -184,14 +209,14 @@ class Screen:
 
 
 @pytest.fixture
-def make_screen(
-    open_shop_desk: Desk, site: str, browser: Browser
-) -> Iterator[Callable[..., Screen]]:
+def make_screen(open_shop_desk: Desk, site: str, browser: Browser) -> Iterator[Callable[..., Screen]]:
     """Open pages in contexts of their own; each must end without a complaint on its console."""
     contexts: list[BrowserContext] = []
     screens: list[Screen] = []
 
-    def make(desk: Desk | None = None, *, language: str = "en", path: str | None = "/counter", **options: Any) -> Screen:
+    def make(
+        desk: Desk | None = None, *, language: str = "en", path: str | None = "/counter", **options: Any
+    ) -> Screen:
         desk = desk or open_shop_desk
         context = browser.new_context(**({"viewport": DESK} | options))
         contexts.append(context)
@@ -204,7 +229,7 @@ def make_screen(
         context.add_cookies(cookies)
         page = context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("console", lambda said: complaints.append(said.text) if said.type in LOUD else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         screen = Screen(desk=desk, page=page, site=site, complaints=complaints)
         screens.append(screen)

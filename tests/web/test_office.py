@@ -1,0 +1,75 @@
+"""The office: terminals and exceptions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from prepaid.settlement.exceptions import Finding, record
+from prepaid.settlement.models import SettlementException
+from prepaid.stores.models import Terminal, TerminalFault
+from tests.web.conftest import Desk, open_desk
+
+
+@pytest.fixture
+def manager(db: None) -> Desk:
+    return open_desk(role="manager")
+
+
+def test_a_finding_is_listed_and_resolved_with_a_reason(manager: Desk) -> None:
+    record(
+        [Finding(kind="chain_verifies", subject="ledger_account", key="k-1", found="position 3 differs")],
+        at=timezone.now(),
+    )
+    found = SettlementException.objects.get(key="k-1")
+    client = manager.client()
+    page = client.get("/office/exceptions").content.decode()
+    assert "Hash chain is broken" in page
+    assert "position 3 differs" in page
+
+    client.post(f"/office/exceptions/{found.id}", {"note": ""})
+    found.refresh_from_db()
+    assert found.resolved_at is None
+    client.post(f"/office/exceptions/{found.id}", {"note": "restored from the backup"})
+    found.refresh_from_db()
+    assert (found.resolved_by, found.note) == (manager.staff.code, "restored from the backup")
+    assert "position 3 differs" not in client.get("/office/exceptions").content.decode()
+    assert "restored from the backup" in client.get("/office/exceptions?show=resolved").content.decode()
+
+
+def test_a_cashier_resolves_nothing(desk: Desk) -> None:
+    record(
+        [Finding(kind="chain_verifies", subject="ledger_account", key="k-2", found="x")], at=timezone.now()
+    )
+    found = SettlementException.objects.get(key="k-2")
+    assert desk.client().post(f"/office/exceptions/{found.id}", {"note": "mine"}).status_code == 403
+    found.refresh_from_db()
+    assert found.resolved_at is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({}, "Never seen"),
+        ({"last_seen_at": "now"}, "Online"),
+        ({"last_seen_at": "long ago"}, "Silent"),
+        ({"last_seen_at": "now", "queue_count": 2}, "Unsent transactions"),
+        ({"state": "locked", "last_seen_at": "now"}, "Locked"),
+    ],
+)
+def test_a_terminal_is_told_in_one_word(manager: Desk, fields: dict[str, object], word: str) -> None:
+    now = timezone.now()
+    times = {"now": now, "long ago": now - timedelta(hours=1)}
+    Terminal.objects.update(state="retired")
+    values = {"state": "active"} | {name: times.get(str(value), value) for name, value in fields.items()}
+    Terminal.objects.filter(pk=manager.shop.terminal.pk).update(**values)
+    assert f">{word}</span>" in manager.client().get("/office/terminals").content.decode()
+
+
+def test_faults_are_listed(manager: Desk) -> None:
+    TerminalFault.objects.create(
+        terminal=manager.shop.terminal, code="reader_gone", at=timezone.now(), detail="usb"
+    )
+    assert "reader_gone" in manager.client().get("/office/terminals").content.decode()
