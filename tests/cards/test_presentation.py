@@ -9,15 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pytest_django import Settings
 
 from prepaid.cards import keys
-from prepaid.cards.crypto import cmac, session_mac_key, truncate_mac
 from prepaid.cards.presentation import Presentation, at_the_desk, present
 from prepaid.identifiers import uuid7
 from prepaid.keys import read_or_make_keys, site_keys
 from terminals import messages
+from tests.sun import sun_uri
 
 UID = bytes.fromhex("04de5f1eacc040")
 NUMBER = "8600123456789012"
@@ -36,11 +35,7 @@ def keys_file(tmp_path: Path, settings: Settings) -> Path:
 
 def tap(*, uid: bytes = UID, counter: int = 61, version: int = 1) -> str:
     """Give the address that a card of ours shows at a reading."""
-    count = counter.to_bytes(3, "little")
-    encryptor = Cipher(algorithms.AES128(keys.meta_key(version)), modes.CBC(bytes(16))).encryptor()
-    picc_data = encryptor.update(b"\xc7" + uid + count + bytes(5))
-    mac = truncate_mac(cmac(session_mac_key(keys.file_key(uid, version), uid, count), b""))
-    return f"https://cards.example/t?picc_data={picc_data.hex()}&cmac={mac.hex()}"
+    return sun_uri(uid, counter, key_meta=keys.meta_key(version), key_file=keys.file_key(uid, version))
 
 
 def read(**card: Any) -> Presentation:
