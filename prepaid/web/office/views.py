@@ -25,8 +25,10 @@ from prepaid.settlement.errors import ResolutionRefused
 from prepaid.settlement.exceptions import list_open, list_resolved, resolve
 from prepaid.settlement.kinds import kind_of
 from prepaid.settlement.models import SettlementException
+from prepaid.settlement.runs import find_health
 from prepaid.stores.models import Staff, Terminal, TerminalFault
 from prepaid.web.access import StaffRequest, in_the_office
+from prepaid.web.office.jobs import describe
 
 # A heartbeat comes every minute: three missed ones are worth a look.
 SILENT_AFTER = timedelta(minutes=3)
@@ -72,14 +74,20 @@ def terminals(request: StaffRequest, staff: Staff) -> HttpResponse:
 @require_GET
 @in_the_office
 def exceptions(request: StaffRequest, staff: Staff) -> HttpResponse:
-    """List what does not agree and nobody has resolved, then what was resolved."""
+    """List what does not agree and nobody has resolved, with the jobs that look for it; or what was resolved."""
     resolved = request.GET.get("show") == "resolved"
     listed = list_resolved() if resolved else list_open()
     page = Paginator(listed, EXCEPTIONS_PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         Listed(row, kind_of(row.kind).title, sorted((row.detail or {}).items())) for row in page.object_list
     ]
-    context = {"rows": rows, "page": page, "resolved": resolved, "keep": "show=resolved&" if resolved else ""}
+    context = {
+        "rows": rows,
+        "page": page,
+        "resolved": resolved,
+        "keep": "show=resolved&" if resolved else "",
+        "jobs": None if resolved else describe(find_health(timezone.now())),
+    }
     return render(request, "office/exceptions.html", context)
 
 

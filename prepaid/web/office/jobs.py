@@ -1,0 +1,99 @@
+"""How the jobs are, as the office shows it.
+
+Knows words and tones; when a job counts as late is decided by settlement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from prepaid.settlement.models import JobRun
+from prepaid.settlement.runs import SILENT_AFTER, Health
+
+# Longer than any job may take: what has run for so long was killed with its worker, and will be done again.
+RUNS_AT_MOST = timedelta(minutes=5)
+# A queue whose oldest task waits longer is not being worked off.
+WAITS_AT_MOST = timedelta(minutes=2)
+TITLES = {
+    "reconcile": gettext_lazy("Nightly audit"),
+    "compare_batches": gettext_lazy("Comparison of batches"),
+    "expire_holds": gettext_lazy("Expiry of holds"),
+    "fold_outbox": gettext_lazy("Daily sums"),
+    "sweep": gettext_lazy("Sweeping"),
+    "heartbeat": gettext_lazy("Sign of life"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """A job's last run with its state in one word and its tone."""
+
+    run: JobRun
+    title: str | Promise
+    state: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLine:
+    """A worker, and whether it was heard of lately."""
+
+    name: str
+    seen_at: datetime
+    is_alive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """The panel: `trouble` is a sentence where nothing runs."""
+
+    lines: list[JobLine]
+    workers: list[WorkerLine]
+    trouble: str
+
+
+def describe(health: Health) -> Jobs:
+    """Describe how the jobs are."""
+    return Jobs(
+        lines=[line_of(run, health.at) for run in sorted(health.runs, key=in_order)],
+        workers=[
+            WorkerLine(worker.name, worker.seen_at, worker.seen_at >= health.at - SILENT_AFTER)
+            for worker in health.workers
+        ],
+        trouble=trouble_of(health),
+    )
+
+
+def in_order(run: JobRun) -> tuple[int, str]:
+    """Order jobs as the titles are, unknown ones last."""
+    known = list(TITLES)
+    return (known.index(run.job) if run.job in known else len(known), run.job)
+
+
+def line_of(run: JobRun, at: datetime) -> JobLine:
+    """Put a run's state into a word."""
+    title = TITLES.get(run.job, run.job)
+    if run.state == JobRun.State.FAILED:
+        return JobLine(run, title, _("Failed"), "bad")
+    if run.state == JobRun.State.RUNNING:
+        if at - run.started_at > RUNS_AT_MOST:
+            return JobLine(run, title, _("Interrupted"), "bad")
+        return JobLine(run, title, _("Running"), "blue")
+    return JobLine(run, title, _("Done"), "good")
+
+
+def trouble_of(health: Health) -> str:
+    """Say why no job runs, or nothing."""
+    if not health.is_alive:
+        return _(
+            "No worker has been heard of for more than a minute: no job runs. Start the worker and the clock."
+        )
+    oldest = health.queue and health.queue.oldest_at
+    if oldest and health.at - oldest > WAITS_AT_MOST:
+        return _("Tasks have been waiting for more than two minutes: the worker does not keep up.")
+    return ""
