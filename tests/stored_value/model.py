@@ -11,7 +11,7 @@ from uuid import UUID
 
 LIMITS = {
     "redeem_single_max": 5_000,
-    "redeem_day_max": 12_000,
+    "redeem_day_max": 9_000,
     "load_single_max": 20_000,
     "load_day_max": 30_000,
     "balance_max": 40_000,
