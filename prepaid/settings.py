@@ -51,6 +51,7 @@ ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "test
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -334,6 +335,7 @@ LOGGING: dict[str, Any] = {
         "prepaid": {"level": LOG_LEVEL},
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        "celery": {"level": LOG_LEVEL},
+        # Each job keeps its last run in the database; only what went wrong is worth a line as well.
+        "celery": {"level": "WARNING"},
     },
 }

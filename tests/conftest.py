@@ -4,6 +4,7 @@ A test that takes `db` is rolled back. One that needs commits (races, other proc
 and leaves its rows: nothing here ever truncates a table.
 """
 
+import shutil
 from collections.abc import Iterator
 
 import psycopg
@@ -12,6 +13,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
+from prepaid.runner.binaries import ROOT_OWNED_FOLDER
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.translations import compile_translations
@@ -20,6 +22,16 @@ from prepaid.runner.translations import compile_translations
 def pytest_configure() -> None:
     """Compile the translations, which are not kept compiled."""
     compile_translations(BASE_FOLDER / "locale")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leave_no_database_of_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove the databases that root keeps elsewhere for data folders of this run, which are private."""
+    yield
+    base = f"{tmp_path_factory.getbasetemp()}/"
+    for origin in ROOT_OWNED_FOLDER.glob("database-*/data-folder"):
+        if origin.read_text().startswith(base):
+            shutil.rmtree(origin.parent, ignore_errors=True)
 
 
 def switch_role(role: str) -> None:

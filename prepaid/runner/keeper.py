@@ -6,6 +6,7 @@ Must not import Django: it outlives the command that started it.
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import shutil
@@ -124,6 +125,10 @@ class Keeper:
         except subprocess.TimeoutExpired:
             self.server.send_signal(signal.SIGQUIT)
             self.server.wait()
+        if self.sockets.parent != self.cluster.folder:
+            # It stood in the temporary folder, where nothing is left lying about.
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
 
     def clear_away(self) -> None:
         """Remove a throwaway cluster with the data folder that was made for it."""

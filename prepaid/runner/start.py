@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.db import connections
 
 from prepaid.runner import database, terminal
@@ -107,7 +107,7 @@ def prepare(choices: Choices, supervisor: Supervisor) -> None:
     call_command("migrate", verbosity=0, interactive=False)
     connections.close_all()
     compile_translations(Path(settings.LOCALE_PATHS[0]))
-    if choices.demo and "demo" in get_commands():
+    if choices.demo:
         say("Looking after the demonstration data.")
         run_command("demo")
 

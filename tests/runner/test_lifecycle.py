@@ -12,6 +12,8 @@ from tests.runner.sites import READY, Site, wait_until
 
 pytestmark = pytest.mark.kill
 
+# Where the demonstration and its terminal add nothing to what is tested, they are left out for speed.
+BARE = "--no-demo"
 MakeSite = Callable[..., Site]
 
 
@@ -21,7 +23,7 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
     tmp_path.chmod(0o755)
 
     def make(name: str = "data", port: int | None = None, *words: str) -> Site:
-        made.append(Site(tmp_path / name, port, *words, "--no-terminal"))
+        made.append(Site(tmp_path / name, port, *words))
         return made[-1]
 
     yield make
@@ -60,9 +62,9 @@ def make_user(site: Site) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals) -> None:
-    site = make_site().start().wait_until_ready()
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGTERM, []), (signal.SIGINT, [BARE])])
+def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals, words: list[str]) -> None:
+    site = make_site("data", None, *words).start().wait_until_ready()
     assert site.get("/")[0] < 400
     assert len(site.list_parts()) > 5
 
@@ -73,7 +75,7 @@ def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signa
 
 
 def test_a_closed_window_ends_everything(make_site: MakeSite) -> None:
-    site = make_site()
+    site = make_site("data", None, BARE)
     window = site.start_in_window()
     shown = b""
     while READY.encode() not in shown:
@@ -105,7 +107,7 @@ def test_a_kill_during_the_start_leaves_nothing_behind(make_site: MakeSite) -> N
 
 
 def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_site: MakeSite) -> None:
-    site = make_site().start().wait_until_ready()
+    site = make_site("data", None, BARE).start().wait_until_ready()
     [clock, *_] = [number for number, line in site.list_parts().items() if " beat " in line]
 
     os.kill(clock, signal.SIGKILL)
@@ -116,8 +118,8 @@ def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_site: Mak
 
 
 def test_two_run_side_by_side_and_data_survives(make_site: MakeSite) -> None:
-    first = make_site("first").start()
-    second = make_site("second folder").start()
+    first = make_site("first", None, BARE).start()
+    second = make_site("second folder", None, BARE).start()
     first.wait_until_ready()
     second.wait_until_ready()
     make_user(first)
@@ -128,7 +130,7 @@ def test_two_run_side_by_side_and_data_survives(make_site: MakeSite) -> None:
     first.parent.terminate()
     assert first.parent.wait(60) == 0
     assert second.get("/")[0] < 400
-    again = make_site("first").start().wait_until_ready()
+    again = make_site("first", None, BARE).start().wait_until_ready()
 
     assert count_users(again) == 1
     assert again.get("/")[0] < 400

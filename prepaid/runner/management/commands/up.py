@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from prepaid.runner import start
@@ -23,10 +24,12 @@ class Command(BaseCommand):
         parser.add_argument("--no-terminal", action="store_true", help="start no simulated terminal")
 
     def handle(self, *arguments: Any, **options: Any) -> None:
+        # The demonstration's passwords are known to everybody, and it is what has the simulated cards.
+        demo = settings.DEBUG and not options["no_demo"]
         choices = start.Choices(
             host=options["host"],
             port=options["port"],
-            demo=not options["no_demo"],
-            terminal=not options["no_terminal"],
+            demo=demo,
+            terminal=demo and not options["no_terminal"],
         )
         sys.exit(start.run_site(choices))
