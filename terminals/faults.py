@@ -134,6 +134,46 @@ CAUSES: dict[str, Cause] = dict(
         _cause("sequence_reused", 3, "never", "support", (
             "This terminal counts its transactions wrongly", "终端交易序号重复",
             "Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
+        # What a question about a card can be refused for; a transaction's reasons come with its answer.
+        _cause("card_unknown", 1, "never", "customer", (
+            "This card cannot be used here", "此卡在此不可使用",
+            "Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
+        _cause("credential_refused", 4, "never", "manager", (
+            "The card could not prove itself", "卡片未通过验证",
+            "Keep the card and call the manager.", "请留下卡片并联系经理。")),
+        _cause("credential_replayed", 1, "new", "customer", (
+            "This tap was used before", "此次刷卡信息已使用过",
+            "Tap the card again.", "请重新刷卡。")),
+        _cause("card_not_active", 1, "new", "operator", (
+            "The card is not activated yet", "此卡尚未激活",
+            "Activate it at the counter.", "请到柜台激活。")),
+        _cause("card_blocked", 1, "never", "manager", (
+            "The card is blocked", "此卡已冻结",
+            "Ask the manager.", "请联系经理。")),
+        _cause("card_lost", 3, "never", "manager", (
+            "The card was reported lost", "此卡已挂失",
+            "Call the manager.", "请联系经理。")),
+        _cause("card_expired", 1, "never", "operator", (
+            "The card has expired", "此卡已过期",
+            "Exchange it at the counter.", "请到柜台换卡。")),
+        _cause("card_closed", 1, "never", "operator", (
+            "The card is closed", "此卡已注销",
+            "Ask for another card.", "请换卡。")),
+        _cause("out_of_scope", 1, "never", "customer", (
+            "The card is not accepted in this store", "此卡不适用于本店",
+            "Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
+        _cause("pin_required", 1, "new", "customer", (
+            "The PIN is needed", "需要输入密码",
+            "Ask the customer to key it in.", "请顾客输入密码。")),
+        _cause("pin_wrong", 1, "new", "customer", (
+            "The PIN is wrong", "密码错误",
+            "Ask the customer to try again.", "请顾客重试。")),
+        _cause("pin_locked", 1, "never", "operator", (
+            "The PIN is locked after too many tries", "密码错误次数过多已锁定",
+            "Set a new one at the counter.", "请到柜台重置密码。")),
+        _cause("rate_limited", 1, "same", "operator", (
+            "Too many questions in a short time", "查询过于频繁",
+            "Wait a moment.", "请稍候再试。")),
         _cause("earlier_unresolved", 3, "same", "operator", (
             "An earlier transaction has no known outcome", "上一笔交易结果未知",
             "Resolve it first; the new one was not begun.", "请先处理上一笔；新交易尚未开始。")),

@@ -126,7 +126,7 @@ def _panel(shown: Shown, width: int) -> list[Row]:
         lines = list(_batch_lines(shown))
     elif shown.result is not None:
         style = _OUTCOME_STYLES[shown.result.outcome]
-        lines = list(_result_lines(shown.result, shown, style))
+        lines = list(_result_lines(shown.result, shown, style, width))
     else:
         return _reader_panel(shown, width)
     lines = ["", *lines][:PANEL_ROWS]
@@ -145,18 +145,20 @@ def _reader_panel(shown: Shown, width: int) -> list[Row]:
     return [[(_fit(_cut(f"   {line}", width), width), "warn")] for line in lines]
 
 
-def _result_lines(result: Result, shown: Shown, style: Style) -> Iterator[str]:
+def _result_lines(result: Result, shown: Shown, style: Style, width: int) -> Iterator[str]:
     language = shown.language
     is_inquiry = result.type == "inquiry"
     word = text("inquiry" if is_inquiry else result.outcome, language)
     spaced = " ".join(word) if language == "en" else "  ".join(word)
     kind = f"   {text(result.type, language)}" if result.type and not is_inquiry else ""
-    yield f"{_MARKS.get(style, ' ')}  {spaced}{kind}"
-    yield "   ".join(_amounts(result, shown))
+    code = "" if result.outcome == "approved" else f"   {result.code}"
+    yield f"{_MARKS.get(style, ' ')}  {spaced}{kind}{code}"
+    amounts = "   ".join(_amounts(result, shown))
+    if amounts:
+        yield amounts
     if result.outcome != "approved":
-        yield f"{result.code}: {getattr(result.message, language)}"
-    if result.action is not None:
-        yield getattr(result.action, language)
+        said = [result.message] if result.action is None else [result.message, result.action]
+        yield from _wrap(" · ".join(getattr(texts, language) for texts in said), width - 6)[:2]
     facts = [] if is_inquiry else [text(f"moved_{result.money_moved}", language)]
     if result.outcome == "unknown":
         facts.append(text("unknown_keys", language))
@@ -184,6 +186,8 @@ def _amounts(result: Result, shown: Shown) -> Iterator[str]:
         yield f"{text('available', language)} {format_amount(result.available, currency)}"
     if result.card is not None:
         yield f"{text('card', language)} {result.card.number_masked}"
+    if result.type == "inquiry" and result.detail not in {None, "active"}:
+        yield str(result.detail)
 
 
 def _batch_lines(shown: Shown) -> Iterator[str]:
@@ -266,6 +270,18 @@ def _money(entry: Entry) -> str:
     if entry.amount_minor is None or entry.currency is None:
         return ""
     return format_money(entry.amount_minor, entry.currency)
+
+
+def _wrap(line: str, width: int) -> list[str]:
+    """Break a sentence into lines of a width: at a space where there is one, anywhere in Chinese."""
+    lines = []
+    while columns(line) > width:
+        room = len(_cut(line, width))
+        space = line.rfind(" ", 0, room + 1)
+        room = space if space > room // 2 else room
+        lines.append(line[:room].rstrip())
+        line = line[room:].lstrip()
+    return [*lines, line]
 
 
 def _fit(line: str, width: int) -> str:

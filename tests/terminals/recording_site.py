@@ -181,16 +181,17 @@ class RecordingSite:
             known = json.loads(body)["id"] in self.answers
             return (200 if known else 201), self.take(body)
         if match := re.fullmatch("transactions/([0-9a-f-]{36})", name):
-            answer = self.answers.get(match[1])
-            return (200, answer) if answer else (404, _problem(404, "not_found"))
+            stored = self.answers.get(match[1])
+            return (200, stored) if stored else (404, _problem(404, "not_found"))
         if name == "terminals/enrol":
             key = base64.b64decode(json.loads(body)["public_key"])
             self.public_key = Ed25519PublicKey.from_public_bytes(key)
             return 201, json.dumps(ENROLLED).encode()
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
-            answer = HEALTHY | {"minimum_agent_version": self.minimum_version, "locked": self.locked}
-            return 200, json.dumps(answer | {"server_time": datetime.now(UTC).isoformat()}).encode()
+            wishes = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            now = {"server_time": datetime.now(UTC).isoformat()}
+            return 200, json.dumps(HEALTHY | wishes | now).encode()
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -200,13 +201,13 @@ class RecordingSite:
             missing = [
                 n for n in range(told["first_sequence"], told["last_sequence"] + 1) if n not in self.sequences
             ]
-            answer = {
+            compared: dict[str, Any] = {
                 "batch": str(uuid4()),
                 "balanced": not missing,
                 "missing_sequences": missing,
                 "differences": {},
             }
-            return 200, json.dumps(answer).encode()
+            return 200, json.dumps(compared).encode()
         return 404, _problem(404, "not_found")
 
     def _refuse(self, handler: BaseHTTPRequestHandler, fate: str) -> None:

@@ -117,7 +117,16 @@ def test_top_up_loads_cash_and_goes_back_to_redeem(person: Person, site: Recordi
 
 @pytest.mark.parametrize(
     ("keys", "typed"),
-    [("12.505", "12.50"), ("007", "7"), (".5", "0.5"), ("1..2", "1.2"), ("0.05", "0.05"), ("00", "0"), ("12\b3", "13"), ("12\x1b", "")],
+    [
+        ("12.505", "12.50"),
+        ("007", "7"),
+        (".5", "0.5"),
+        ("1..2", "1.2"),
+        ("0.05", "0.05"),
+        ("00", "0"),
+        ("12\b3", "13"),
+        ("12\x1b", ""),
+    ],
 )
 def test_only_what_can_become_an_amount_is_let_in(person: Person, keys: str, typed: str) -> None:
     person.types(keys)
@@ -217,7 +226,8 @@ def test_a_site_that_is_gone_is_named_and_nothing_moved(person: Person, site: Re
     person.types("5\n")
     person.taps()
     seen = person.sees()
-    assert "NET-SRV-01: Our server is not answering" in seen
+    assert "N O T   S E N T   Redeem   NET-SRV-01" in seen
+    assert "Our server is not answering" in seen
     assert "Money moved: no" in seen
     person.terminal.connection.port = usual
     person.types("5\n")
