@@ -68,6 +68,8 @@ class JsonOnly(BaseContentNegotiation):
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """Take a body that is JSON in UTF-8 without a content encoding; None is answered 415."""
+        if request.content_type == JSON and "HTTP_CONTENT_ENCODING" not in request.META:
+            return next(iter(parsers))
         headers = Headers()
         headers["Content-Type"] = request.content_type or ""
         charset = (headers.get_param("charset") or "utf-8") if headers.get_content_type() == JSON else ""

@@ -126,7 +126,7 @@ class _Reader:
 
     def bare(self) -> Bare:
         if match := self.take(_STRING):
-            return re.sub(r"\\(.)", r"\1", match[1])
+            return re.sub(r"\\(.)", r"\1", match[1]) if "\\" in match[1] else match[1]
         if match := self.take(_BYTES):
             return _decode(match[1])
         if match := self.take(_INTEGER):
@@ -170,4 +170,4 @@ def _serialise_bare(value: Bare) -> str:
         return f":{base64.b64encode(value).decode()}:"
     if isinstance(value, Token):
         return value.text
-    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -20,15 +20,15 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from prepaid.api import problems
-from prepaid.api.authentication import Caller, TerminalAuthentication
+from prepaid.api.authentication import Caller, RememberingAuthentication, TerminalAuthentication
 from prepaid.api.bodies import JsonOnly, MessageRenderer, RawParser, find_unshowable, read_message
 from prepaid.api.problems import ProblemError, malformed
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
 from prepaid.cards.presentation import Presentation, present
 from prepaid.settlement.batches import close_batch
-from prepaid.stored_value.answers import Balance, Refused
-from prepaid.stored_value.calls import find_answer
+from prepaid.stored_value.answers import Answer, Balance, Refused
+from prepaid.stored_value.calls import OriginChanged, find_answer
 from prepaid.stored_value.inquire import inquire
 from prepaid.stores.enrolment import PUBLIC_KEY_BYTES, enrol
 from prepaid.stores.health import record_heartbeat
@@ -138,15 +138,23 @@ class InquiryView(ApiView):
 
 
 class TransactionsView(ApiView):
-    """Where value moves."""
+    """Where value moves: in one round trip for a terminal that called before."""
+
+    authentication_classes = (RememberingAuthentication,)
 
     def post(self, request: Request) -> Response:
         """Make a transaction, or give the stored answer again."""
-        message: messages.Transaction = self.read(messages.Transaction)
-        answer = submit(self.caller.origin, message, at=_now())
+        try:
+            answer = self._submit(self.caller)
+        except (ProblemError, OriginChanged):
+            # What is remembered of the terminal may be old; a locked one is told that and nothing else.
+            answer = self._submit(RememberingAuthentication().ask_anew(request))
         if answer.replayed:
             return Response(message_of(answer), 200, headers={"Idempotent-Replayed": "true"})
         return Response(message_of(answer), 201)
+
+    def _submit(self, caller: Caller) -> Answer:
+        return submit(caller.origin, self.read(messages.Transaction), at=_now())
 
 
 class TransactionView(ApiView):

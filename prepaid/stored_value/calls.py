@@ -14,7 +14,7 @@ from psycopg import errors
 from psycopg.rows import TupleRow
 
 from prepaid.cards.presentation import Presentation
-from prepaid.ledger.errors import IdReused, SequenceReused, TryAgain
+from prepaid.ledger.errors import IdReused, PrepaidError, SequenceReused, TryAgain
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.requests import Request
 
@@ -28,10 +28,23 @@ REPLY = (
     "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, "
     "reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
 )
+# Looks at a remembered terminal in the round trip that posts for it.
+STILL_SO = (
+    "select terminal.id from stores_terminal as terminal join stores_store as store on store.id = terminal.store_id "
+    "where terminal.id = %s::uuid and terminal.state in ('active', 'standby') and terminal.public_key = %s::bytea "
+    "and terminal.closed_through_sequence = %s::bigint and store.id = %s::uuid and store.currency = %s::text "
+    "and store.timezone = %s::text and store.day_starts_at = %s::time"
+)
 ATTEMPTS_MAX = 3
 # A repeat that raced its first call, calls that locked in a circle: call again, the stored answer is there.
 _AGAIN = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
 _LATER = (errors.LockNotAvailable, errors.QueryCanceled, errors.OperationalError, psycopg.InterfaceError)
+
+
+class OriginChanged(PrepaidError):
+    """The terminal is no longer as it was remembered; nothing moved."""
+
+    code = "origin_changed"
 
 
 def request_values(request: Request) -> list[Any]:
@@ -80,12 +93,12 @@ def fetch(sql: str, values: list[Any]) -> TupleRow | None:
 def transact(function: str, request: Request, values: list[Any], *, placeholders: str) -> Answer:
     """Call a stored-value function and give the answer that it stored or found.
 
-    Raises IdReused, SequenceReused (nothing moved) and TryAgain (repeat with the same id).
+    Raises IdReused, SequenceReused, OriginChanged (nothing moved) and TryAgain (repeat with the same id).
     """
-    sql = f"select {REPLY} from {function}({REQUEST}, {placeholders}) as reply"
+    sql, values = _call_of(function, request, values, placeholders)
     for _ in range(ATTEMPTS_MAX):
         try:
-            row = fetch(sql, [*request_values(request), *values])
+            row = fetch(sql, values)
         except _AGAIN as error:
             if error.diag.constraint_name == "ledger_answer_sequence_once":
                 raise SequenceReused(request.sequence) from error
@@ -96,9 +109,30 @@ def transact(function: str, request: Request, values: list[Any], *, placeholders
                 raise IdReused(request.id) from error
             raise
         else:
-            assert row is not None, f"{function} always answers"
+            if row is None:
+                raise OriginChanged(f"The terminal {request.origin.id} is not as it was remembered.")
             return answer_of(row)
     raise TryAgain("The same id is being answered elsewhere.")
+
+
+def _call_of(function: str, request: Request, values: list[Any], placeholders: str) -> tuple[str, list[Any]]:
+    """Write the call of a function; for a remembered origin it waits for the row that says all is still so."""
+    asked = request_values(request)
+    origin = request.origin
+    if origin.remembered_key is None:
+        return f"select {REPLY} from {function}({REQUEST}, {placeholders}) as reply", [*asked, *values]
+    proven = REQUEST.replace("%s::bytea, %s::uuid", "%s::bytea, origin.id", 1)
+    sql = f"select {REPLY} from ({STILL_SO}) as origin cross join lateral {function}({proven}, {placeholders}) as reply"
+    remembered = [
+        origin.id,
+        origin.remembered_key,
+        origin.closed_through_sequence,
+        origin.store_id,
+        origin.currency,
+        origin.timezone,
+        origin.day_starts_at,
+    ]
+    return sql, [*remembered, *asked[:2], *asked[3:], *values]
 
 
 def answer_of(row: TupleRow) -> Answer:

@@ -25,6 +25,9 @@ class Origin:
     timezone: str
     day_starts_at: time = time.min
     closed_through_sequence: int = 0
+    # The key of a terminal that was looked up for an earlier call: its posting goes ahead only while the
+    # terminal may work and all of this is still so.
+    remembered_key: bytes | None = None
 
     def business_date_at(self, at: datetime) -> date:
         """Give the store's day that a moment belongs to."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from prepaid.api.operations import OPERATIONS
 from prepaid.identifiers import uuid7
+from prepaid.ledger.models import LedgerAccount
+from prepaid.stored_value.calls import fetch
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.models import Terminal
 from tests.api.client import Reply, TerminalClient, sign
@@ -175,3 +179,103 @@ def test_broken_header_is_a_bad_signature(till: Till, issued: IssuedCard, header
 
     refused(till.client.call("POST", "transactions", till.redeem(issued), headers=headers))
     assert stored() == before
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count the round trips; whatever else asks the database fails the test."""
+    asked: list[str] = []
+
+    def count(sql: str, values: list[Any]) -> Any:
+        asked.append(sql)
+        return fetch(sql, values)
+
+    monkeypatch.setattr("prepaid.stored_value.calls.fetch", count)
+    monkeypatch.setattr("prepaid.api.authentication.fetch", count)
+    return asked
+
+
+def refuse_query(*call: Any) -> Any:
+    raise AssertionError(call[1])
+
+
+def test_posting_of_a_known_terminal_is_one_round_trip(
+    till: Till, issued: IssuedCard, fetched: list[str]
+) -> None:
+    for kind in ("redeem", "load"):
+        till.post(getattr(till, kind)(issued, 1))
+        fetched.clear()
+        with connection.execute_wrapper(refuse_query):
+            assert till.post(getattr(till, kind)(issued, 1)).status == 201
+        assert len(fetched) == 1, fetched
+
+
+CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "locked": ("terminal", {"state": "locked"}),
+    "retired": ("terminal", {"state": "retired"}),
+    "other key": ("terminal", {"public_key": bytes(32)}),
+    "batch closed": ("terminal", {"closed_through_sequence": 5}),
+    "other time zone": ("store", {"timezone": "Europe/Berlin"}),
+    "other day": ("store", {"day_starts_at": "04:00"}),
+}
+REFUSALS = {"locked": "SW-TAMP-01", "retired": "terminal_retired", "other key": "bad_signature"}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_remembered_of_a_terminal_is_never_trusted(
+    till: Till, issued: IssuedCard, fetched: list[str], change: str
+) -> None:
+    first = till.redeem(issued, 100)
+    assert till.post(first).status == 201
+    of, values = CHANGES[change]
+    row = till.shop.terminal if of == "terminal" else till.shop.store
+    type(row).objects.filter(pk=row.id).update(**values)
+    before, body = stored(), till.redeem(issued, 100)
+    fetched.clear()
+
+    replies = [till.post(body), till.post(first), till.post(b"{}"), till.post(body | {"amount": 0})]
+
+    if change in REFUSALS:
+        assert {reply.code for reply in replies} == {REFUSALS[change]}
+        assert stored() == before
+    else:
+        assert [reply.status for reply in replies] == [201, 200, 400, 400]
+        # The posting that found the change, the look-up, and the posting again.
+        assert len(fetched[:3]) == 3
+        assert "stores_terminal" in fetched[1]
+
+
+def test_void_after_the_batch_is_closed_elsewhere_is_declined(till: Till, issued: IssuedCard) -> None:
+    original = till.redeem(issued, 100)
+    till.post(original)
+    Terminal.objects.filter(pk=till.shop.terminal.id).update(closed_through_sequence=till.shop.sequence)
+
+    told = till.post(till.posting("void", original=original["id"])).json()
+
+    assert (told["outcome"], told["reason"]) == ("declined", "original_not_reversible")
+
+
+def test_lock_holds_against_postings_that_are_under_way(till: Till, issued: IssuedCard) -> None:
+    till.post(till.redeem(issued, 1))
+    results: list[str] = []
+    under_way = threading.Event()
+
+    def spend() -> None:
+        for body in [till.redeem(issued, 1) for _ in range(40)]:
+            reply = till.post(body)
+            results.append("paid" if reply.status == 201 else reply.code)
+            if len(results) == 5:
+                under_way.set()
+        connection.close()
+
+    spender = threading.Thread(target=spend)
+    spender.start()
+    assert under_way.wait(60)
+    set_state(till, "locked")
+    spent_when_locked = LedgerAccount.objects.get(pk=issued.card.account_id).balance
+    spender.join()
+
+    # One posting may have begun before the lock was committed.
+    assert spent_when_locked - LedgerAccount.objects.get(pk=issued.card.account_id).balance <= 1
+    assert set(results) == {"paid", "SW-TAMP-01"}
+    assert results == sorted(results, reverse=True)

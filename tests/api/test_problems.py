@@ -61,6 +61,20 @@ def test_foreign_host_gets_a_problem(committed_db: None) -> None:
     assert response.json()["code"] == "malformed"
 
 
+def test_failure_outside_the_endpoints_gets_a_problem(
+    committed_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("prepaid.api.docs.document", fail)
+
+    response = Client(raise_request_exception=False).get("/api/v1/schema")
+
+    assert (response.status_code, response["Content-Type"]) == (500, "application/problem+json")
+    assert response.json()["code"] == "failure"
+
+
 def test_pages_of_the_site_are_let_be(committed_db: None) -> None:
     response = Client(raise_request_exception=False).get("/apis/nothing")
 
