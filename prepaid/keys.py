@@ -100,8 +100,6 @@ def site_keys() -> SiteKeys:
     return read_or_make_keys(settings.KEYS_FILE)
 
 
-keys_of_the_site = site_keys
-
 
 def _make(path: Path) -> None:
     """Write fresh keys beside the file and link them into place: whole, or not at all."""

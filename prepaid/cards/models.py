@@ -91,6 +91,9 @@ class Card(models.Model):
     class Meta:
         indexes = (models.Index(fields=("last_four",)),)
 
+    def __str__(self) -> str:
+        return self.number_masked
+
     @property
     def number_masked(self) -> str:
         """Show the card as it may be shown: the last four digits."""
@@ -121,6 +124,9 @@ class Credential(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=("method", "lookup"), name="cards_credential_lookup"),)
 
+    def __str__(self) -> str:
+        return self.method
+
 
 class CardEvent(models.Model):
     """A change of a card's state: from, to, why, who and when. Never changed afterwards."""
@@ -135,3 +141,6 @@ class CardEvent(models.Model):
 
     class Meta:
         ordering = ("at",)
+
+    def __str__(self) -> str:
+        return f"{self.from_state} > {self.to_state}"

@@ -1,0 +1,87 @@
+"""The plain admin of programs, holders and cards, for superusers.
+
+Terms may be changed here; cards are shown only, for their states change by lifecycle.py and leave an event.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from prepaid.cards.models import Card, CardEvent, Credential, Holder, Program
+from prepaid.cards.numbers import find_prefix_fault
+
+
+class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A program's terms; the prefix must be one that numbers can be made under."""
+
+    class Meta:
+        model = Program
+        fields = "__all__"
+
+    def clean_number_prefix(self) -> str:
+        prefix: str = self.cleaned_data["number_prefix"]
+        fault = find_prefix_fault(prefix)
+        if fault is not None:
+            raise ValidationError(fault)
+        return prefix
+
+
+class ShownOnly:
+    """What nobody adds, changes or deletes here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class CredentialInline(ShownOnly, admin.TabularInline):  # type: ignore[type-arg]
+    """How a card proves itself, without the hashes that find it."""
+
+    model = Credential
+    fields = ("method", "counter", "key_version", "pin_failures", "pin_tries_max")
+    extra = 0
+
+
+class CardEventInline(ShownOnly, admin.TabularInline):  # type: ignore[type-arg]
+    """What happened to a card's state."""
+
+    model = CardEvent
+    fields = ("at", "from_state", "to_state", "reason", "actor")
+    extra = 0
+
+
+@admin.register(Program)
+class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The terms that cards are issued under."""
+
+    form = ProgramForm
+    list_display = ("code", "name", "currency", "balance_max")
+
+
+@admin.register(Holder)
+class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Persons and firms that hold accounts."""
+
+    list_display = ("name", "phone", "email")
+    search_fields = ("name", "phone", "email")
+
+
+@admin.register(Card)
+class CardAdmin(ShownOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Cards with their credentials and events."""
+
+    list_display = ("number_masked", "program", "state", "expires_on", "issued_at")
+    list_filter = ("state", "program")
+    search_fields = ("last_four", "account__holder__name")
+    list_select_related = ("program",)
+    inlines = (CredentialInline, CardEventInline)
