@@ -100,7 +100,6 @@ def site_keys() -> SiteKeys:
     return read_or_make_keys(settings.KEYS_FILE)
 
 
-
 def _make(path: Path) -> None:
     """Write fresh keys beside the file and link them into place: whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,13 +34,3 @@ class ChangeRefused(CardError):
         self.card_id = card_id
         self.change = change
         self.state = state
-
-
-class NumbersExhausted(CardError):
-    """No free number was found under a prefix, in as many tries as are made."""
-
-    code = "numbers_exhausted"
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__(f"No free card number was found under {prefix}.")
-        self.prefix = prefix
