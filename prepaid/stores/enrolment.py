@@ -22,9 +22,7 @@ CODE_LETTERS = 10
 PUBLIC_KEY_BYTES = 32
 
 
-def create_code(
-    store: Store, *, name: str = "", standby: bool = False, at: datetime
-) -> tuple[str, datetime]:
+def create_code(store: Store, *, name: str = "", standby: bool = False, at: datetime) -> tuple[str, datetime]:
     """Make an enrolment code for a terminal of a store; give it, for the only time, and when it expires.
 
     Raises TerminalNameTaken.
