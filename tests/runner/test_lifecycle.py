@@ -18,12 +18,11 @@ MakeSite = Callable[..., Site]
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[MakeSite]:
+def make_site(open_folder: Path) -> Iterator[MakeSite]:
     made: list[Site] = []
-    tmp_path.chmod(0o755)
 
     def make(name: str = "data", port: int | None = None, *words: str) -> Site:
-        made.append(Site(tmp_path / name, port, *words))
+        made.append(Site(open_folder / name, port, *words))
         return made[-1]
 
     yield make
@@ -32,11 +31,9 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(shared_folder: Path) -> Iterator[Site]:
     """One site for the tests that only look at it."""
-    folder = tmp_path_factory.mktemp("running")
-    folder.chmod(0o755)
-    site = Site(folder / "data").start()
+    site = Site(shared_folder / "data").start()
     try:
         yield site.wait_until_ready()
         site.parent.terminate()
