@@ -15,7 +15,9 @@ class RecordedTask(Task):  # type: ignore[type-arg]
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Write that it began."""
-        runs.begin(self.name, worker=self.request.hostname or "", at=timezone.now())
+        worker, now = self.request.hostname or "", timezone.now()
+        runs.begin(self.name, worker=worker, at=now)
+        runs.see_worker(worker, at=now)
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Write that it ended well."""

@@ -24,15 +24,13 @@ RECONCILE_TIME_LIMIT_S = 280
 @task(name="reconcile", time_limit=RECONCILE_TIME_LIMIT_S, soft_time_limit=RECONCILE_TIME_LIMIT_S - 10)
 def reconcile() -> str:
     """Audit the ledger, compare the batches, look for silent terminals."""
-    summary = reconciling.reconcile(timezone.now())
-    return f"{len(summary.open)} open, {summary.new} new, {summary.vanished} vanished"
+    return str(reconciling.reconcile(timezone.now()))
 
 
 @task(name="compare_batches")
 def compare_batches() -> str:
     """Compare the batches of late again."""
-    summary = reconciling.compare_batches(timezone.now())
-    return f"{summary.new} new, {summary.vanished} vanished"
+    return str(reconciling.compare_batches(timezone.now()))
 
 
 @task(name="expire_holds")

@@ -55,6 +55,9 @@ class Summary:
     vanished: int = 0
     open: list[SettlementException] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return f"{len(self.open)} open, {self.new} new, {self.vanished} vanished"
+
     @property
     def is_clean(self) -> bool:
         """Say whether nothing that is still found waits for a person."""

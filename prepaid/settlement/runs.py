@@ -51,7 +51,6 @@ def begin(job: str, *, worker: str, at: datetime) -> None:
         unique_fields=["job"],
         update_fields=["worker", "state", "started_at"],
     )
-    see_worker(worker, at=at)
 
 
 def succeed(job: str, *, result: str, at: datetime) -> None:

@@ -33,7 +33,7 @@ TITLES = {
 class JobLine:
     """A job's last run with its state in one word and its tone."""
 
-    run: JobRun
+    run: JobRun | None
     title: str | Promise
     state: str
     tone: str
@@ -60,7 +60,7 @@ class Jobs:
 def describe(health: Health) -> Jobs:
     """Describe how the jobs are."""
     return Jobs(
-        lines=[line_of(run, health.at) for run in sorted(health.runs, key=in_order)],
+        lines=list_lines(health),
         workers=[
             WorkerLine(worker.name, worker.seen_at, worker.seen_at >= health.at - SILENT_AFTER)
             for worker in health.workers
@@ -69,10 +69,14 @@ def describe(health: Health) -> Jobs:
     )
 
 
-def in_order(run: JobRun) -> tuple[int, str]:
-    """Order jobs as the titles are, unknown ones last."""
-    known = list(TITLES)
-    return (known.index(run.job) if run.job in known else len(known), run.job)
+def list_lines(health: Health) -> list[JobLine]:
+    """List every job that there is, run or not, then any that ran under another name."""
+    runs = {run.job: run for run in health.runs}
+    known = [
+        line_of(runs.pop(job), health.at) if job in runs else JobLine(None, title, _("Not run yet"), "")
+        for job, title in TITLES.items()
+    ]
+    return known + [line_of(run, health.at) for run in runs.values()]
 
 
 def line_of(run: JobRun, at: datetime) -> JobLine:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -28,6 +27,7 @@ from prepaid.settlement.models import SettlementException
 from prepaid.settlement.runs import find_health
 from prepaid.stores.models import Staff, Terminal, TerminalFault
 from prepaid.web.access import StaffRequest, in_the_office
+from prepaid.web.office.findings import say
 from prepaid.web.office.jobs import describe
 
 # A heartbeat comes every minute: three missed ones are worth a look.
@@ -52,11 +52,11 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An exception with the title of its kind."""
+    """An exception with the title of its kind, and what it says."""
 
     row: SettlementException
     title: str | Promise
-    figures: list[tuple[str, Any]]
+    lines: list[str]
 
 
 @never_cache
@@ -74,13 +74,11 @@ def terminals(request: StaffRequest, staff: Staff) -> HttpResponse:
 @require_GET
 @in_the_office
 def exceptions(request: StaffRequest, staff: Staff) -> HttpResponse:
-    """List what does not agree and nobody has resolved, with the jobs that look for it; or what was resolved."""
+    """List what does not agree and nobody has resolved, with the jobs; or what was resolved."""
     resolved = request.GET.get("show") == "resolved"
     listed = list_resolved() if resolved else list_open()
     page = Paginator(listed, EXCEPTIONS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [
-        Listed(row, kind_of(row.kind).title, sorted((row.detail or {}).items())) for row in page.object_list
-    ]
+    rows = [Listed(row, kind_of(row.kind).title, say(row)) for row in page.object_list]
     context = {
         "rows": rows,
         "page": page,

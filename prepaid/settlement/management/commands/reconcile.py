@@ -10,8 +10,12 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from prepaid.settlement import runs
 from prepaid.settlement.models import SettlementException
 from prepaid.settlement.reconcile import Check, Summary, reconcile
+
+# The nightly job's name: the office shows when it was last run, by whomever.
+JOB = "reconcile"
 
 
 class Command(BaseCommand):
@@ -28,7 +32,9 @@ class Command(BaseCommand):
         def tell(check: Check) -> None:
             progress.write(f"{check.looked_at:>7} {check.name}: {len(check.findings) or 'no'} findings")
 
+        runs.begin(JOB, worker="manage.py", at=timezone.now())
         summary = reconcile(timezone.now(), tell=tell)
+        runs.succeed(JOB, result=str(summary), at=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps(as_json(summary), indent=2, ensure_ascii=False))
         else:

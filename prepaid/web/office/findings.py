@@ -1,0 +1,128 @@
+"""What an exception says, in the reader's language where its figures are known.
+
+Knows words; what was found is kept by settlement, and shown as it is kept where there are no words for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from prepaid.money import Money, format_amount
+from prepaid.settlement.kinds import (
+    ANSWERS_OUTSIDE_BATCHES,
+    BATCH_DIFFERENCE,
+    BATCH_MISSING_SEQUENCES,
+    BATCH_TOLD_AGAIN,
+    TERMINAL_SILENT,
+)
+from prepaid.settlement.models import SettlementException
+from prepaid.web.templatetags.shop import since
+
+TYPES = {
+    "load": gettext_lazy("Top-up"),
+    "redeem": gettext_lazy("Redeem"),
+    "hold": gettext_lazy("Hold"),
+    "capture": gettext_lazy("Capture"),
+    "release": gettext_lazy("Release"),
+    "refund": gettext_lazy("Refund"),
+    "void": gettext_lazy("Void"),
+    "reversal": gettext_lazy("Reversal"),
+}
+SEQUENCES_SHOWN = 10
+
+
+def say(exception: SettlementException) -> list[str]:
+    """Say what was found, a sentence a line."""
+    sayer = _SAYERS.get(exception.kind)
+    return [exception.found] if sayer is None or not exception.detail else sayer(exception.detail)
+
+
+def _difference(detail: Mapping[str, Any]) -> list[str]:
+    return [_batch(detail)] + [
+        _("%(type)s: the terminal says %(terminal)s, the site %(site)s.")
+        % {
+            "type": TYPES.get(kind, kind),
+            "terminal": _total(sides["terminal"], detail["currency"]),
+            "site": _total(sides["site"], detail["currency"]),
+        }
+        for kind, sides in detail["differences"].items()
+    ]
+
+
+def _told_again(detail: Mapping[str, Any]) -> list[str]:
+    return [_batch(detail)] + [
+        _("%(type)s: told first as %(then)s, then as %(now)s; the first stands.")
+        % {
+            "type": TYPES.get(kind, kind),
+            "then": _total(sides["then"], detail["currency"]),
+            "now": _total(sides["now"], detail["currency"]),
+        }
+        for kind, sides in detail["told"].items()
+    ]
+
+
+def _missing(detail: Mapping[str, Any]) -> list[str]:
+    shown = ", ".join(str(number) for number in detail["missing"][:SEQUENCES_SHOWN])
+    count = detail["count"]
+    more = ngettext(
+        "%(count)s sequence never arrived: %(shown)s%(more)s",
+        "%(count)s sequences never arrived: %(shown)s%(more)s",
+        count,
+    ) % {"count": f"{count:,}", "shown": shown, "more": " …" if count > SEQUENCES_SHOWN else ""}
+    return [_batch(detail), more]
+
+
+def _outside(detail: Mapping[str, Any]) -> list[str]:
+    return [
+        _("%(store)s %(terminal)s: %(count)s approved between %(first)s and %(last)s are in no batch.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "count": f"{detail['count']:,}",
+            "first": detail["first_sequence"],
+            "last": detail["last_sequence"],
+        }
+    ]
+
+
+def _silent(detail: Mapping[str, Any]) -> list[str]:
+    seen = parse_datetime(detail["last_seen_at"]) if detail["last_seen_at"] else None
+    return [
+        _("%(store)s %(terminal)s told of %(total)s not sent yet; last heard of: %(seen)s.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "total": _total(detail, detail["currency"]),
+            "seen": since(seen),
+        }
+    ]
+
+
+def _batch(detail: Mapping[str, Any]) -> str:
+    return _("%(store)s %(terminal)s, sequences %(first)s to %(last)s.") % {
+        "store": detail["store"],
+        "terminal": detail["terminal"],
+        "first": detail["first_sequence"],
+        "last": detail["last_sequence"],
+    }
+
+
+def _total(total: Mapping[str, int], currency: str) -> str:
+    return _("%(count)s in all %(amount)s") % {
+        "count": f"{total['count']:,}",
+        "amount": format_amount(Money(total["amount"], currency)),
+    }
+
+
+_SAYERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    BATCH_DIFFERENCE: _difference,
+    BATCH_TOLD_AGAIN: _told_again,
+    BATCH_MISSING_SEQUENCES: _missing,
+    ANSWERS_OUTSIDE_BATCHES: _outside,
+    TERMINAL_SILENT: _silent,
+}
