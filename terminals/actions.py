@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -23,6 +24,7 @@ from terminals.faults import cause_of
 from terminals.identifiers import rrn_of, uuid7
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
+from terminals.network import is_own_host
 from terminals.readers import ReaderError, open_reader
 from terminals.receipt import Language, receipt, word
 from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
@@ -35,6 +37,9 @@ AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
 def enrol(options: argparse.Namespace) -> int:
     """Enrol this machine."""
     folder = StateFolder(options.state)
+    parts = urlsplit(options.site)
+    if parts.scheme == "http" and not is_own_host(parts.hostname or ""):
+        print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
         enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
     if options.json:
@@ -48,6 +53,7 @@ def redeem(options: argparse.Namespace) -> int:
     """Spend from a card."""
     return _sell(
         options,
+        "redeem",
         lambda till, card, amount, entry_id: till.transactions.redeem(
             card, amount, allow_partial=options.partial, entry_id=entry_id
         ),
@@ -59,6 +65,7 @@ def load(options: argparse.Namespace) -> int:
     tender = messages.Tender(type=options.tender, reference=options.reference)
     return _sell(
         options,
+        "load",
         lambda till, card, amount, entry_id: till.transactions.load(
             card, amount, tender=tender, entry_id=entry_id
         ),
@@ -183,12 +190,18 @@ def finding_lines(findings: list[Finding], language: str) -> list[str]:
     return [*lines, "", f"{cause.code}: {getattr(cause.text, language)}", getattr(cause.action, language)]
 
 
-def _sell(options: argparse.Namespace, begin: Callable[[Terminal, messages.Card, int, UUID], Entry]) -> int:
+def _sell(
+    options: argparse.Namespace,
+    kind: messages.TransactionType,
+    begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
+) -> int:
     with _opened(options) as till:
         amount_minor = parse_amount(options.amount, till.enrolment.currency)
         entry_id: UUID = options.id or uuid7()
         known = till.transactions.find(entry_id)
         if known is not None:
+            if (known.type, known.amount_minor) != (kind, amount_minor):
+                raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
         resolved = [_brief(entry) for entry in till.transactions.resolve()]
         if resolved and not options.json:
@@ -229,9 +242,9 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
                 tap = reader.wait_for_tap(stop=stop)
                 return tap.card if tap is not None else None
             except ReaderError as error:
-                till.record_fault(error.code, error.detail, "tap")
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise
+                till.record_fault(error.code, error.detail, "tap")
                 print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
     finally:
         timer.cancel()
@@ -240,7 +253,7 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
 
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
-    """Hold the lock and the terminal for one command; what hindered the network is kept for the heartbeat."""
+    """Hold the lock and the terminal for one command; faults of reader and network are kept to be told."""
     folder = StateFolder(options.state)
     folder.enrolment()
     with (
@@ -251,6 +264,9 @@ def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
             yield till
         except ConnectionFault as fault:
             till.record_fault(fault.code, fault.detail)
+            raise
+        except ReaderError as error:
+            till.record_fault(error.code, error.detail, "tap")
             raise
 
 

@@ -284,7 +284,7 @@ class Console:
                 self._terminal.record_fault(error.code, error.detail)
             self.shown.site_code = error.code
         if work != "beat":
-            self.shown.result = result_of_error(error, earlier_pending=work == "resolve")
+            self.shown.result = result_of_error(error)
 
     def _clear_panel(self) -> None:
         self.shown.result = self.shown.findings = self.shown.batch = None

@@ -174,9 +174,6 @@ CAUSES: dict[str, Cause] = dict(
         _cause("rate_limited", 1, "same", "operator", (
             "Too many questions in a short time", "查询过于频繁",
             "Wait a moment.", "请稍候再试。")),
-        _cause("earlier_unresolved", 3, "same", "operator", (
-            "An earlier transaction has no known outcome", "上一笔交易结果未知",
-            "Resolve it first; the new one was not begun.", "请先处理上一笔；新交易尚未开始。")),
         _cause("no_card", 1, "same", "customer", (
             "No card came in time", "未在规定时间内刷卡", "Try again.", "请重试。")),
         _cause("amount_invalid", 1, "new", "operator", (

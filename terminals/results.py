@@ -104,7 +104,7 @@ def result_of(entry: Entry) -> Result:
     return _failed(entry.code or "NET-SRV-01", "unknown", "unknown", entry)
 
 
-def result_of_error(error: TerminalError, *, earlier_pending: bool = False) -> Result:
+def result_of_error(error: TerminalError) -> Result:
     """Tell what kept a command from doing anything: nothing new was written or sent."""
     if isinstance(error, AmountError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.USAGE)
@@ -114,8 +114,7 @@ def result_of_error(error: TerminalError, *, earlier_pending: bool = False) -> R
             error.code, "refused", "no", detail=error.detail, leave=Exit.NOT_READY if locked else None
         )
     if isinstance(error, NothingSent | AnswerUnknown):
-        code = "earlier_unresolved" if earlier_pending and isinstance(error, AnswerUnknown) else error.code
-        return _failed(code, "not_sent", "no", detail=f"{error.code} {error.detail}".strip())
+        return _failed(error.code, "not_sent", "no", detail=error.detail)
     if isinstance(error, StateError | JournalError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
     # What is left is the reader's.

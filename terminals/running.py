@@ -120,6 +120,7 @@ class Headless:
         self._reader = ReaderWatch(reader, self._events)
         self._reader_code: str | None = None
         self._inquiries = 0
+        self._failures: dict[str, str] = {}
 
     def run(self, is_ended: Callable[[], bool]) -> None:
         """Watch the reader, resolve the queue and tell the site, until told to stop."""
@@ -167,16 +168,20 @@ class Headless:
         if done.work == "inquiry":
             self._inquiries = 0
         if done.error is not None:
-            log.warning("%s_failed code=%s %s", done.work, done.error.code, done.error.detail)
-            self._record(done.work, done.error)
-        elif isinstance(done.value, messages.Inquiry):
+            self._failed(done.work, done.error)
+            return
+        self._failures.pop(done.work, None)
+        if isinstance(done.value, messages.Inquiry):
             log.info("tap card=%s state=%s", done.value.card.number_masked, done.value.card.state)
         elif done.work == "resolve" and done.value:
             log.info("resolved count=%d", len(done.value))
 
-    def _record(self, work: str, error: TerminalError) -> None:
-        if work != "beat":
+    def _failed(self, work: str, error: TerminalError) -> None:
+        """Note a failure once, not every minute that it lasts."""
+        if work == "inquiry" or self._failures.get(work) != error.code:
+            log.warning("%s_failed code=%s %s", work, error.code, error.detail)
             self._terminal.record_fault(error.code, error.detail, "tap" if work == "inquiry" else None)
+        self._failures[work] = error.code
 
 
 def _log_to(handler: logging.Handler, level: int) -> None:

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -251,8 +252,9 @@ def test_a_headless_agent_ends_on_sigterm_and_leaves_the_lock(agent: Agent, site
     headless = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert headless.stderr is not None
     try:
-        while "started terminal" not in headless.stderr.readline():
+        while not site.heartbeats:
             assert headless.poll() is None
+            time.sleep(0.01)
         os.kill(headless.pid, signal.SIGTERM)
         assert headless.wait(30) == 0
         with AgentLock(agent.folder, "interactive"):

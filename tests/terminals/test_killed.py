@@ -98,3 +98,6 @@ def test_the_same_id_after_a_kill_is_the_same_transaction(agent: Agent, site: Re
     code, sale = agent.json(*named)
     assert (code, sale["outcome"], sale["sequence"]) == (0, "approved", 1)
     assert len(site.postings) == 1
+    code, other = agent.json("redeem", "--amount", "12.51", *named[3:])
+    assert (code, other["code"], other["money_moved"]) == (1, "id_reused", "no")
+    assert len(site.postings) == 1
