@@ -16,6 +16,7 @@ from prepaid.api import problems
 from terminals.messages import BODY_BYTES_MAX
 
 PREFIX = "/api/"
+DRAINED_BYTES_MAX = 16 * 1024 * 1024
 
 
 class ApiMiddleware:
@@ -57,11 +58,24 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
 def _fits(request: HttpRequest) -> bool:
     """Say whether the body is small enough; one without a length (chunked) is read as far as it may go."""
     length = request.META.get("CONTENT_LENGTH", "")
-    if length:
-        return not length.isdecimal() or int(length) <= BODY_BYTES_MAX
+    if length.isdecimal():
+        if int(length) > BODY_BYTES_MAX:
+            _drain(request, int(length))
+        return int(length) <= BODY_BYTES_MAX
     if not request.META.get("wsgi.input_terminated"):
         return True
     body = request.META["wsgi.input"].read(BODY_BYTES_MAX + 1)
+    if len(body) > BODY_BYTES_MAX:
+        _drain(request, DRAINED_BYTES_MAX)
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)
     return len(body) <= BODY_BYTES_MAX
+
+
+def _drain(request: HttpRequest, length: int) -> None:
+    """Throw a body away, so that a client which sends first and reads then gets to see the answer."""
+    if length > DRAINED_BYTES_MAX or request.META.get("HTTP_EXPECT"):
+        return
+    left = length
+    while left > 0 and (piece := request.META["wsgi.input"].read(min(left, BODY_BYTES_MAX))):
+        left -= len(piece)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import psycopg
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.http.request import UnreadablePostError
@@ -141,6 +141,8 @@ def _find_of_framework(error: Exception) -> ProblemError | None:
             return ProblemError("not_found")
         case RequestDataTooBig():
             return ProblemError("too_large")
+        case DisallowedHost():
+            return ProblemError("malformed", "This site does not answer to that host (ALLOWED_HOSTS).")
         case UnreadablePostError() | SuspiciousOperation() | drf.ParseError():
             return ProblemError("malformed")
     return None
