@@ -38,7 +38,7 @@ def send(till: Till, body: bytes, **environ: Any) -> tuple[int, dict[str, Any], 
     made.pop("CONTENT_LENGTH", None)
     wire = Wire(body)
     given = {"CONTENT_TYPE": "application/json", "wsgi.input": wire, "wsgi.input_terminated": True}
-    response = ClientHandler()(made | given | environ)
+    response: Any = ClientHandler()(made | given | environ)
     return response.status_code, json.loads(response.content), wire
 
 
