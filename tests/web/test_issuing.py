@@ -7,7 +7,6 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from django.http import HttpResponse
 from django.utils import timezone
 
 from prepaid.cards.models import Card, Credential
@@ -16,12 +15,12 @@ from prepaid.stores.models import Tap
 from tests.web.conftest import Desk, open_desk
 
 
-def post(desk: Desk, **fields: Any) -> HttpResponse:
+def post(desk: Desk, **fields: Any) -> Any:
     asked = {"card_id": uuid7(), "load_id": uuid7(), "program": desk.shop.program.code, "medium": "printed"}
     return desk.client().post("/cards/new", asked | fields)
 
 
-def slip(page: HttpResponse, name: str) -> str:
+def slip(page: Any, name: str) -> str:
     found = re.search(rf'id="{name}">([\d ]+)<', page.content.decode())
     assert found is not None, page.content.decode()
     return found[1].replace(" ", "")

@@ -1,5 +1,5 @@
 // The counter: keys, the pad and taps. The server decides everything; this only saves keystrokes and waiting.
-import { openQuestion } from "./desk.js";
+import { openQuestion } from "./ask.js";
 import { reflect, typeKey, typeQuick } from "./pad.js";
 import { listen } from "./taps.js";
 
@@ -12,6 +12,7 @@ const pill = document.getElementById("pill");
 const coarse = matchMedia("(pointer: coarse)");
 
 let waiting = 0;
+let formWaits = false;
 let enterPressed = false;
 let armedAt = 0;
 let sent = "";
@@ -25,7 +26,7 @@ const isSwitching = () => Boolean(field("switch").value);
 const isBusy = () => Boolean(q.value || isArmed() || openQuestion() || waiting);
 
 function go(address) {
-  return htmx.ajax("GET", address, { source: "#desk", target: "#desk", swap: "none" });
+  return htmx.ajax("GET", address, { source: document.body, target: "#desk", swap: "none" });
 }
 
 function goToCard(card) {
@@ -64,6 +65,7 @@ document.body.addEventListener("htmx:beforeSend", (event) => {
   waiting += 1;
   form.classList.add("is-waiting");
   if (event.detail.elt === form) {
+    formWaits = true;
     sent = q.value;
     q.value = "";
     reflect();
@@ -74,6 +76,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   waiting -= 1;
   form.classList.toggle("is-waiting", waiting > 0);
   const { elt, successful, xhr } = event.detail;
+  if (elt === form) formWaits = false;
   if (successful) return;
   if (elt === form && !q.value) q.value = sent;
   show(xhr?.status >= 400 ? "say-fault" : "say-offline");
@@ -150,6 +153,9 @@ function stepBack() {
   } else if (q.value) {
     q.value = "";
     reflect();
+  } else if (formWaits) {
+    // What was sent cannot be taken back: its answer comes first.
+    return;
   } else if (isArmed()) {
     field("id").remove();
     armed().dataset.armed = "";
@@ -218,7 +224,7 @@ function onTap(tap) {
 function refresh() {
   const values = Object.fromEntries(new FormData(form));
   delete values.q;
-  htmx.ajax("POST", form.action, { source: "#desk", target: "#desk", swap: "none", values: { ...values, refresh: "1" } });
+  htmx.ajax("POST", form.action, { source: document.body, target: "#desk", swap: "none", values: { ...values, refresh: "1" } });
 }
 
 function offerSwitch(tap) {

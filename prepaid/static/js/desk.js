@@ -1,4 +1,5 @@
 // Every page: the lock (F9, and by itself when nobody is there), and questions that close when one looks away.
+import { openQuestion } from "./ask.js";
 
 const lock = document.getElementById("lock");
 const idleSeconds = Number(document.body.dataset.idleLockS || 0);
@@ -25,10 +26,6 @@ if (lock && idleSeconds) {
   }, 5000);
 }
 
-export function openQuestion() {
-  return document.querySelector("details.ask[open]");
-}
-
 document.addEventListener("pointerdown", (event) => {
   const open = openQuestion();
   if (open && !open.contains(event.target)) open.open = false;
@@ -51,3 +48,9 @@ document.addEventListener(
   },
   true,
 );
+
+// The page may have moved on without a reload: a change of language stays where one stands.
+document.addEventListener("submit", (event) => {
+  const next = event.target.querySelector?.('input[name="next"]');
+  if (next && event.submitter?.name === "language") next.value = location.pathname + location.search;
+});

@@ -66,7 +66,7 @@ def read_action(fields: QueryDict, *, currency: str) -> Action | None:
     try:
         transaction_id = UUID(fields.get("id", ""))
         card_id = UUID(fields.get("card", ""))
-        original = UUID(fields["original"]) if fields.get("original") else None
+        original = UUID(given) if (given := fields.get("original", "")) else None
         amount_minor = int(fields.get("amount_minor", ""))
     except ValueError:
         return None

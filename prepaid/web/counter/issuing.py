@@ -107,10 +107,12 @@ class IssueForm(forms.Form):
 
 def find_new_tap(tap_id: int, place: Place) -> Tap | None:
     """Find a fresh tap, at the till's own terminal, of a verified card that is not issued yet."""
-    return Tap.objects.filter(
-        pk=tap_id, terminal_id=place.till.terminal_id, card_id=None, method="sun", lookup__isnull=False,
-        at__gte=timezone.now() - TAP_AGE_MAX,
-    ).first()  # fmt: skip
+    terminal_id = place.till.terminal_id
+    if terminal_id is None:
+        return None
+    since = timezone.now() - TAP_AGE_MAX
+    taps = Tap.objects.filter(terminal_id=terminal_id, card_id=None, method="sun", lookup__isnull=False)
+    return taps.filter(pk=tap_id, at__gte=since).first()
 
 
 @never_cache

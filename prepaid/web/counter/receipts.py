@@ -45,7 +45,7 @@ class Receipt:
 def receipt_of(transaction_id: UUID) -> Receipt | None:
     """Gather the receipt of an approved transaction; None where there is none."""
     answer = LedgerAnswer.objects.filter(pk=transaction_id, outcome="approved").first()
-    if answer is None or answer.currency is None or answer.type is None:
+    if answer is None or answer.currency is None or answer.type is None or answer.presented_id is None:
         return None
     card = Card.objects.select_related("program").filter(pk=answer.presented_id).first()
     origin: Till | Terminal | None = (

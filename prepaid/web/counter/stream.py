@@ -46,9 +46,9 @@ def taps(request: StaffRequest, place: Place) -> HttpResponse | StreamingHttpRes
 def latest_tap(request: StaffRequest, place: Place) -> HttpResponse:
     """Tell the newest tap after the one that the counter knows; 204 where there is none."""
     after = request.GET.get("after", "")
-    newest = Tap.objects.filter(terminal_id=place.till.terminal_id).order_by("-id").first()
+    newest = _newest_tap(place)
     known = int(after) if after.isdecimal() else 0
-    if place.till.terminal_id is None or newest is None or newest.id <= known:
+    if newest is None or newest.id <= known:
         return HttpResponse(status=204)
     tap = SeenTap(
         id=newest.id,
@@ -62,8 +62,15 @@ def latest_tap(request: StaffRequest, place: Place) -> HttpResponse:
 
 def last_tap_id(place: Place) -> int:
     """Give the newest tap's id, so that an opened screen is told only of those that come after."""
-    taps = Tap.objects.filter(terminal_id=place.till.terminal_id).order_by("-id")
-    return taps.values_list("id", flat=True).first() or 0
+    newest = _newest_tap(place)
+    return newest.id if newest else 0
+
+
+def _newest_tap(place: Place) -> Tap | None:
+    terminal_id = place.till.terminal_id
+    if terminal_id is None:
+        return None
+    return Tap.objects.filter(terminal_id=terminal_id).order_by("-id").first()
 
 
 def _events(terminal_id: UUID, after_id: int | None) -> Iterator[str]:

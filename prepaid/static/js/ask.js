@@ -1,0 +1,5 @@
+// Questions in place (details.ask): whether one is open. Kept apart so that every page shares one copy.
+
+export function openQuestion() {
+  return document.querySelector("details.ask[open]");
+}
