@@ -113,10 +113,7 @@ def _batch(detail: Mapping[str, Any]) -> str:
 
 
 def _total(total: Mapping[str, int], currency: str) -> str:
-    return _("%(count)s in all %(amount)s") % {
-        "count": f"{total['count']:,}",
-        "amount": format_amount(Money(total["amount"], currency)),
-    }
+    return f"{total['count']:,} ({format_amount(Money(total['amount'], currency))})"
 
 
 _SAYERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
