@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from prepaid.api.examples import EXAMPLES
+from prepaid.api.examples import EXAMPLES, SignedExample
 from prepaid.api.openapi import document
 from prepaid.api.operations import OPERATIONS, Operation
 from prepaid.api.problems import KINDS
@@ -82,6 +82,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         "message_types": [_message(name, written) for name, written in schemas.items()],
         "kinds": KINDS,
         "reasons": REASONS,
+        "signed": SignedExample(),
     }
     return render(request, "api/docs.html", context)
 
@@ -106,7 +107,7 @@ def _message(name: str, written: dict[str, Any]) -> Message:
     needed = written.get("required", [])
     return Message(
         name=name,
-        description=written.get("description", ""),
+        description=_plain(written),
         fields=tuple(
             _field(field, told, field in needed) for field, told in written.get("properties", {}).items()
         ),
@@ -126,7 +127,7 @@ def _field(name: str, written: dict[str, Any], is_required: bool) -> Field:
         target=target,
         is_required=is_required,
         limits=_limits(told),
-        description=told.get("description", ""),
+        description=_plain(told),
     )
 
 
@@ -147,8 +148,12 @@ def _limits(written: dict[str, Any]) -> str:
     )
     unit = " characters" if "maxLength" in written else ""
     if low is not None and high is not None:
-        return f"{low} to {high}{unit}"
-    return f"at most {high}{unit}" if high is not None else ""
+        return f"{low:,} to {high:,}{unit}"
+    return f"at most {high:,}{unit}" if high is not None else ""
+
+
+def _plain(written: dict[str, Any]) -> str:
+    return str(written.get("description", "")).replace("`", "")
 
 
 def _target(written: dict[str, Any]) -> str:

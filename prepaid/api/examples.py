@@ -1,10 +1,11 @@
-"""An example of a body for each endpoint that takes one; tests hold them against the messages.
+"""An example of a body for each endpoint that takes one, and of a signed call; tests hold them to be true.
 
 Knows what a newcomer would send first; must not hold a real key, code or card.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 _CARD = {
@@ -42,3 +43,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "totals": {"redeem": {"count": 40, "amount": 118350}, "void": {"count": 1, "amount": 1250}},
     },
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SignedExample:
+    """A call signed with the key of RFC 9421, B.1.4, so that a client can be held against it."""
+
+    private_key: str = "n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU"
+    public_key: str = "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs="
+    method: str = "POST"
+    path: str = "/api/v1/cards/inquiry"
+    body: str = '{"card":{"method":"number","number":"8600000000000000"}}'
+    content_digest: str = "sha-256=:B4Byef1NmL5CcScKwQPhjihpmXP1oBRCKmRCBn+P4mc=:"
+    parameters: str = (
+        '("@method" "@path" "content-digest");created=1795426200'
+        ';keyid="019ab0a4-2c78-7000-8000-5eed5eed5eed";alg="ed25519"'
+    )
+    signature: str = (
+        "frC7+7y/XTU9GWTNgfN/Ef6dWKBA5Xic9MvWKk3duy9gcFhWH877gSQrP17Dn41OQTgyf2UyT9jn8X7Q17f/CA=="
+    )

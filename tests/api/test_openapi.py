@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from prepaid.api.examples import EXAMPLES
+from prepaid.api.examples import EXAMPLES, SignedExample
 from prepaid.api.openapi import document
 from prepaid.api.operations import OPERATIONS
 from prepaid.api.problems import KINDS
+from prepaid.api.signatures import SignedCall, holds, read_claim
 from prepaid.stored_value.reasons import REASONS
 from tests.api.contract import ROOT, registry
 
@@ -80,3 +84,22 @@ def test_page_needs_nothing_that_the_policy_forbids() -> None:
 
     assert "script-src 'self'" in response["Content-Security-Policy"]
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=|https?://(?!cards\.example)", page)
+
+
+def test_signed_example_is_true() -> None:
+    example = SignedExample()
+    call = SignedCall(
+        method=example.method,
+        path=example.path,
+        query="",
+        body=example.body.encode(),
+        signature_input=f"sig1={example.parameters}",
+        signature=f"sig1=:{example.signature}:",
+        content_digest=example.content_digest,
+    )
+    seed = base64.urlsafe_b64decode(example.private_key + "=")
+
+    assert holds(read_claim(call), base64.b64decode(example.public_key))
+    made = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    assert base64.b64encode(made).decode() == example.public_key
+    assert example.signature in html.unescape(Client().get("/api/v1/docs").content.decode())
