@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAccount
@@ -51,8 +55,6 @@ def test_redeem_is_answered_as_the_contract_says(till: Till, issued: IssuedCard)
 
 
 def rrn_of_text(text: str) -> str:
-    from uuid import UUID
-
     return rrn_of(UUID(text))
 
 
@@ -279,3 +281,23 @@ def test_wrong_pin_is_declined_and_the_right_one_is_not(till: Till, issued: Issu
 )
 def test_moment_in_the_shop_is_the_shops_word(till: Till, issued: IssuedCard, moment: str) -> None:
     assert till.post(till.redeem(issued, occurred_at=moment)).status == 201
+
+
+@pytest.mark.race
+def test_twenty_sendings_at_once_post_once(till: Till, issued: IssuedCard) -> None:
+    body = till.redeem(issued)
+    barrier = threading.Barrier(20)
+
+    def send() -> Reply:
+        try:
+            barrier.wait()
+            return till.post(body)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as threads:
+        replies = [future.result() for future in [threads.submit(send) for _ in range(20)]]
+
+    assert sorted(reply.status for reply in replies) == [200] * 19 + [201]
+    assert len({reply.body for reply in replies}) == 1
+    assert balance_of(issued) == 10_000 - body["amount"]
