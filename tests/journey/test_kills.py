@@ -86,25 +86,10 @@ def test_two_hundred_redeems_under_kills_are_each_posted_once(site: RunningSite,
 
     queue = json.loads(site.agent("queue", "--resolve", "--json", state=state))
     entries = [json.loads(line) for line in site.agent("queue", "--export", state=state).splitlines()]
-    told = {
-        entry["id"]: entry["answer"] for entry in entries if entry["type"] == "redeem" and entry["answer"]
-    }
-    approved = {key for key, answer in redeems.items() if answer and answer["outcome"] == "approved"}
-    with site.database() as database:
-        posted = Counter(
-            str(row[0])
-            for row in database.execute(
-                "select id from ledger_transaction where type = 'redeem' and origin_id = %s",
-                [terminal_id(state)],
-            )
-        )
-        undone = {
-            str(row[0])
-            for row in database.execute(
-                "select original_id from ledger_transaction where type = 'reversal' and origin_id = %s",
-                [terminal_id(state)],
-            )
-        }
+    answers = {one["request"]["id"]: one["answer"] for one in entries if one["request"]["type"] == "redeem"}
+    approved = {key for key, answer in answers.items() if answer and answer["outcome"] == "approved"}
+    posted = Counter(posted_ids(site, state, "select id", "redeem"))
+    undone = set(posted_ids(site, state, "select original_id", "reversal"))
     balance = json.loads(
         site.agent("balance", "--number", card["number"], "--pin", card["pin"], "--json", state=state)
     )
@@ -114,6 +99,12 @@ def test_two_hundred_redeems_under_kills_are_each_posted_once(site: RunningSite,
     assert balance["balance"] == 1_000 - len(approved)
     assert cashier.restarts == KILLS["agent"]
     site.manage("reconcile", "--json")
+
+
+def posted_ids(site: RunningSite, state: Path, select: str, kind: str) -> list[str]:
+    query = f"{select}::text from ledger_transaction where type = %s and origin_id = %s"
+    with site.database() as database:
+        return [row[0] for row in database.execute(query, [kind, terminal_id(state)])]
 
 
 def terminal_id(state: Path) -> str:
