@@ -10,7 +10,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,20 +43,21 @@ def add_arguments(subparsers: Subparsers) -> None:
     simulate = subparsers.add_parser(
         "simulate", parents=[common], help="serve virtual cards to a reader at udp:HOST:PORT"
     )
-    simulate.add_argument("--cards", type=Path, required=True, metavar="FILE", help="cards.json")
+    simulate.add_argument(
+        "--cards", type=Path, required=True, metavar="FILE", help="a file such as cards.json"
+    )
     simulate.add_argument(
         "--listen", default=LISTEN_DEFAULT, metavar="HOST:PORT", help=f"default {LISTEN_DEFAULT}"
     )
-    simulate.set_defaults(run=run_simulate)
+    simulate.set_defaults(run=partial(_run, _simulate))
     tap = subparsers.add_parser(
         "tap", parents=[common], help="hold a virtual card to the reader: tap 1, tap away, tap list"
     )
     tap.add_argument("words", nargs="+", metavar="CARD|away|list", help="tap 3, tap 3 for 800, tap 1 2")
-    tap.set_defaults(run=run_tap)
+    tap.set_defaults(run=partial(_run, _tap))
 
 
-def run_simulate(options: argparse.Namespace) -> int:
-    """Serve virtual cards until stopped. Raises TerminalError."""
+def _simulate(options: argparse.Namespace) -> int:
     listen = control.parse_listen(options.listen)
     with Counters(counters_of(options.cards)) as counters:
         cards = read_cards(options.cards, counters, announce=_say)
@@ -73,7 +75,11 @@ def run_simulate(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         host, port = server.address
         _say(f"{len(cards)} cards answer a reader at udp:{host}:{port}")
-        _say(f"type: {HELP}" if typed is not None else f"orders are taken at {options.control}: tap 1")
+        _say(
+            f"type: {HELP}"
+            if typed is not None
+            else f"orders are taken with: tap 1 --control {options.control}"
+        )
         try:
             server.serve()
         finally:
@@ -81,8 +87,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_tap(options: argparse.Namespace) -> int:
-    """Say one order to a running simulator. Raises SimulatorError."""
+def _tap(options: argparse.Namespace) -> int:
     is_obeyed, text = control.ask(options.control, " ".join(["tap", *options.words]))
     print(text, file=sys.stdout if is_obeyed else sys.stderr)
     return 0 if is_obeyed else FAILED
@@ -93,12 +98,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top = argparse.ArgumentParser(prog="python -m terminals.simulator", description=__doc__.splitlines()[0])
     add_arguments(top.add_subparsers(required=True, metavar="COMMAND"))
     options = top.parse_args(arguments)
-    try:
-        code: int = options.run(options)
-    except TerminalError as error:
-        print(error, file=sys.stderr)
-        return FAILED
+    code: int = options.run(options)
     return code
+
+
+def _run(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command; what hinders it is one sentence, for no terminal and no money have a part in it."""
+    try:
+        return command(options)
+    except TerminalError as error:
+        print(error.detail, file=sys.stderr)
+        return FAILED
 
 
 def _say(text: str) -> None:

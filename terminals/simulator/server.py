@@ -115,7 +115,7 @@ class CardServer:
                 lines = [
                     f"{described(card)}: {card.technology} {card.uid.hex()}" for card in self._cards.values()
                 ]
-                answer("\n".join([*lines, f"ok {len(lines)} cards"]))
+                answer("\n".join([*lines, f"ok {len(lines)} card{'s' if len(lines) != 1 else ''}"]))
             case Quit():
                 answer("ok")
                 self.stop()
@@ -213,7 +213,8 @@ class CardServer:
             answer(f"error {error}")
 
     def _say_answer(self, text: str) -> None:
-        self._say(text.removeprefix("ok ").removeprefix("error "))
+        *lines, last = text.split("\n")
+        self._say("\n".join([*lines, last.partition(" ")[2] or "bye"]))
 
     def _write(self, client: Client, text: str) -> None:
         try:

@@ -67,6 +67,24 @@ def test_glitch_is_got_over_while_the_card_stays(tmp_path: Path, frame: int, fau
     assert table.wait(polls=20) is None
 
 
+@pytest.mark.parametrize("length", range(2, 9))
+@pytest.mark.parametrize("frame", range(FRAMES_UNTIL_FOUND + 1, FRAMES_OF_A_TAP + 1))
+def test_burst_of_glitches_never_makes_a_card_with_a_proof_a_bare_uid(
+    tmp_path: Path, frame: int, length: int
+) -> None:
+    table = Table(tmp_path, dict.fromkeys(range(frame, frame + length), Injected.GARBLED_ANSWER))
+    card = table.card()
+    table.field.put(card)
+
+    seen = outcome(table)
+    if isinstance(seen, ReaderError):
+        assert seen.code == "NFC-RF-01"
+        seen = outcome(table)
+
+    assert isinstance(seen, Tap)
+    assert proven(seen).uid == card.uid
+
+
 @pytest.mark.parametrize("frame", range(1, FRAMES_OF_A_TAP + 1))
 def test_reader_pulled_out_at_a_frame_is_named_and_read_again_once_back(tmp_path: Path, frame: int) -> None:
     table = Table(tmp_path, {frame: Injected.UNPLUG})

@@ -216,7 +216,7 @@ def test_endless_command_is_not_kept() -> None:
 def test_deselected_card_is_silent_until_woken(tmp_path: Path) -> None:
     card = ntag424()
     activate(card)
-    assert card.answer("106A", b"\xe0\x80") == bytes.fromhex("067777710280")
+    assert card.answer("106A", b"\xe0\x80") == bytes.fromhex("067777a10280")
 
     assert card.answer("106A", b"\xc2") == b"\xc2"
 

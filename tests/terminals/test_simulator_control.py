@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from terminals.simulator.felica_lite_s import FelicaLiteS
 from terminals.simulator.field import Field, VirtualCard
 from terminals.simulator.hand import EMPTY_POLLS_BEFORE_TAP, QUIET_S, Hand
 from terminals.simulator.ntag215 import Ntag215
-from terminals.simulator.orders import Away, List, Order, OrderError, Quit, Tap, parse_order
+from terminals.simulator.orders import HELP, Away, List, Order, OrderError, Quit, Tap, parse_order
 from terminals.simulator.server import CLIENTS_MAX, LINE_BYTES_MAX, CardServer
 from tests.terminals.card_table import KEY_FILE, KEY_META, URI_BASE
 
@@ -173,6 +174,25 @@ def test_control_line_bears_long_lines_and_many_clients(place: str) -> None:
         except control.SimulatorError:
             continue
         break
+
+
+def test_orders_are_typed_too(tmp_path: Path) -> None:
+    said: list[str] = []
+    typed, keyboard = os.pipe()
+    line = control.listen(str(tmp_path / "control"))
+    server = CardServer([ONE], listen=("127.0.0.1", 0), control=line, say=said.append, typed=typed)
+
+    os.write(keyboard, b"tap 1\n\nlist\npay\nquit\n")
+    server.serve()
+
+    assert said == [
+        "card 1 (Anna) on the reader",
+        "card 1 (Anna): ntag215 04a1b2c3d4e5f6\n1 card",
+        f"say one of: {HELP}",
+        "bye",
+    ]
+    os.close(typed)
+    os.close(keyboard)
 
 
 @pytest.mark.parametrize(
