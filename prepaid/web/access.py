@@ -66,7 +66,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 class LoginMiddleware(LoginRequiredMiddleware):
     """Ask for a login on every page that does not say otherwise; a fragment sends the whole page there."""
 
-    def handle_no_permission(
+    def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponse:
         """Redirect to the login page, from a fragment by way of htmx."""

@@ -14,7 +14,7 @@ from prepaid.cards.models import Card, CardEvent
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.errors import TryAgain
 from prepaid.stored_value.issue import IssuedCard
-from prepaid.stores.models import Staff
+from prepaid.stores.models import Staff, Terminal
 from tests.shop import assert_ledger_is_clean
 from tests.web.conftest import Desk, open_desk
 
@@ -201,6 +201,16 @@ def test_a_void_is_armed_from_the_history_and_gives_the_value_back(desk: Desk) -
     assert_ledger_is_clean()
 
 
+def test_what_a_terminal_closed_with_its_batch_is_not_voided_at_the_till(desk: Desk) -> None:
+    made, client = desk.issue(balance=50_000), desk.client()
+    spent = desk.redeem_at_the_terminal(made, 3_650)
+    Terminal.objects.filter(pk=desk.shop.terminal.pk).update(closed_through_sequence=desk.shop.sequence)
+    page = command(client, card=made.card.id, void=spent)
+    assert "The original can no longer be undone." in page.content.decode()
+    assert "id" not in hidden(page)
+    assert desk.figures(made) == (46_350, 2)
+
+
 def test_a_transaction_of_another_card_is_not_voided_here(desk: Desk) -> None:
     made, other = desk.issue(balance=50_000), desk.issue(balance=7_000)
     spent = desk.redeem_at_the_terminal(other, 3_650)
@@ -234,7 +244,9 @@ def test_block_needs_a_reason_and_is_written_down(desk: Desk) -> None:
     event = CardEvent.objects.filter(card=made.card).last()
     assert event is not None
     assert (event.reason, event.actor) == ("found in the street", desk.staff.code)
-    assert "This card takes no money" in client.get(f"/counter/{made.card.id}").content.decode()
+    page = client.get(f"/counter/{made.card.id}").content.decode()
+    assert "This card takes no money" in page
+    assert "found in the street" in page
 
 
 def test_only_a_manager_unblocks(desk: Desk) -> None:

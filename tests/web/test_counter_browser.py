@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -258,6 +259,13 @@ def test_f9_locks_and_the_password_opens_the_same_page(screen: Screen) -> None:
     screen.type("right and long")
     screen.page.keyboard.press("Enter")
     expect(screen.page.locator("#q")).to_be_focused()
+
+
+def test_a_screen_left_alone_locks_itself(make_screen: Make, settings: Any) -> None:
+    settings.IDLE_LOCK_SECONDS = 1
+    screen = make_screen()
+    screen.page.wait_for_url("**/login", timeout=20_000)
+    expect(screen.page.locator("h1")).to_contain_text("Locked")
 
 
 def test_nothing_of_a_card_stays_in_the_browser(screen: Screen) -> None:

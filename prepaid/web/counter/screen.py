@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from prepaid.cards.lifecycle import Change, list_changes
-from prepaid.cards.models import Card
+from prepaid.cards.models import Card, CardEvent
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
@@ -81,6 +81,7 @@ class OpenCard:
     balance: Balance
     rows: list[Row]
     changes: list[Change]
+    stopped_by: CardEvent | None = None
 
     @property
     def state_name(self) -> str | Promise:
@@ -150,7 +151,13 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
     wheres = _name_origins((line.origin_id for line in lines), place)
     today = place.origin.business_date_at(now)
     rows = [_row_of(line, balance.currency, wheres, may_void=_may_void(line, place, today)) for line in lines]
-    return OpenCard(card=card, balance=balance, rows=rows, changes=list_changes(card.state))
+    return OpenCard(
+        card=card,
+        balance=balance,
+        rows=rows,
+        changes=list_changes(card.state),
+        stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
+    )
 
 
 def list_recent(place: Place) -> list[Row]:
