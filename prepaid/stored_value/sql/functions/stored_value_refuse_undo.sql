@@ -16,7 +16,10 @@ begin
             select from ledger_transaction as later
             where later.account_id = p_original.account_id and later.original_id = p_original.id
                 and later.type in ('refund', 'capture', 'release')) then 'original_not_reversible'
-        when p_type = 'void' and p_original.sequence <= p_closed_through then 'original_not_reversible'
+        -- A till voids what a terminal did only as long as that terminal could have.
+        when p_type = 'void' and p_original.sequence <= greatest(p_closed_through, (
+            select terminal.closed_through_sequence from stores_terminal as terminal where terminal.id = p_original.origin_id))
+            then 'original_not_reversible'
         when p_type = 'void' and p_transaction.business_date <> p_request.business_date and p_original.sequence is null
             then 'original_not_reversible'
     end;
