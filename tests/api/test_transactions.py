@@ -166,7 +166,8 @@ def test_terminal_sees_only_its_own_transactions(till: Till, issued: IssuedCard)
 
 
 @pytest.mark.parametrize(
-    "identifier", [str(uuid7()), "nothing", "42", "%00", "019ab0a4-2c78-7000-8000-5eed5eed5ee"]
+    "identifier",
+    ["019ab0a4-2c78-7000-8000-5eed5eed5eed", "nothing", "42", "%00", "019ab0a4-2c78-7000-8000-5eed5eed5ee"],
 )
 def test_unknown_transaction_is_not_found(till: Till, identifier: str) -> None:
     reply = till.client.call("GET", f"transactions/{identifier}")
