@@ -63,13 +63,12 @@ class Question:
         """Name the stores in the reader's language."""
         return {store.id: name_of(store) for store in self.stores}
 
-    def address(self, **changed: Any) -> str:
-        """Write the question as a query, with some of it changed."""
-        asked = {"from": self.period.first.isoformat(), "to": self.period.last.isoformat()}
-        if self.preset:
-            asked = {"days": str(self.preset)}
-        asked |= {"currency": self.currency} | ({"store": self.store.code} if self.store else {}) | changed
-        return urlencode(asked)
+    def address(self, *, days: int | None = None) -> str:
+        """Write the question as a query, or the same one of the last so many days."""
+        days = days or self.preset
+        period = {"from": self.period.first.isoformat(), "to": self.period.last.isoformat()}
+        place = {"store": self.store.code} if self.store else {}
+        return urlencode(({"days": days} if days else period) | {"currency": self.currency} | place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
