@@ -1,6 +1,7 @@
-"""A cashier who never tires: redeems one minor unit after another until there are enough, or is killed.
+"""A cashier who never tires: redeems one minor unit after another, until told that it is enough, or killed.
 
 Run as a process of its own: python -m tests.journey.redeem_loop STATE NUMBER PIN WANTED
+It ends when WANTED redeems are approved and the file `enough` lies in the state folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def redeem_until(folder: StateFolder, card: messages.NumberCard, wanted: int) ->
         print("ready", flush=True)
         while time.monotonic() < deadline:
             try:
-                if approved(till) >= wanted:
+                if (folder.path / "enough").exists() and approved(till) >= wanted:
                     return
                 till.transactions.redeem(card, 1)
             except TerminalError as error:
