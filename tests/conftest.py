@@ -17,6 +17,7 @@ from prepaid.runner.binaries import ROOT_OWNED_FOLDER
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.translations import compile_translations
+from tests.databases import own_database
 
 
 def pytest_configure() -> None:
@@ -86,24 +87,9 @@ def superuser(committed_db: None) -> Iterator[psycopg.Connection[tuple[object, .
 
 @pytest.fixture
 def scratch_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """Connect to a copy of the test database, with real commits, which is dropped after the test.
+    """Connect to an empty database of one's own, with real commits, which is dropped after the test.
 
     For tests that plant faults or take a guard out: nothing that they break outlives them.
     """
-    settings = connections.settings["default"]
-    usual = settings["NAME"]
-    scratch = f"{usual}_scratch"
-    with django_db_blocker.unblock():
-        connections.close_all()
-        with psycopg.connect(
-            host=settings["HOST"], dbname="postgres", user=SUPERUSER, autocommit=True
-        ) as server:
-            server.execute(f'drop database if exists "{scratch}" with (force)')
-            server.execute(f'create database "{scratch}" template "{usual}"')
-            settings["NAME"] = connection.settings_dict["NAME"] = scratch
-            try:
-                yield scratch
-            finally:
-                connections.close_all()
-                settings["NAME"] = connection.settings_dict["NAME"] = usual
-                server.execute(f'drop database "{scratch}" with (force)')
+    with django_db_blocker.unblock(), own_database() as name:
+        yield name

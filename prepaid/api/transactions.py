@@ -5,7 +5,7 @@ Knows messages and the calls of stored value; must not decide anything about val
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prepaid.api.bodies import find_unshowable
 from prepaid.api.problems import malformed
@@ -14,8 +14,10 @@ from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.decline import decline
+from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.refund import refund
 from prepaid.stored_value.requests import Origin, Request
 from prepaid.stored_value.undo import reverse, void
 from prepaid.tenders import TAKEN
@@ -49,8 +51,18 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
             return void(request, message.original)
         case messages.Reversal():
             return reverse(request, message.original)
-        case _:
-            return _decline(request, message)
+        case messages.Hold():
+            amount, expires_at = (
+                Money(message.amount, message.currency),
+                at + timedelta(seconds=message.expires_in_s),
+            )
+            return hold(request, present(message.card), amount, expires_at=expires_at)
+        case messages.Capture():
+            return capture(request, message.original, Money(message.amount, message.currency))
+        case messages.Release():
+            return release(request, message.original)
+        case messages.Refund():
+            return refund(request, message.original, Money(message.amount, message.currency))
 
 
 def _check(message: messages.Transaction) -> None:
@@ -69,17 +81,6 @@ def _load(request: Request, message: messages.Load) -> Answer:
         return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
     reference = message.tender.reference or ""
     return load(request, presentation, amount, tender=message.tender.type, tender_reference=reference)
-
-
-def _decline(
-    request: Request, message: messages.Hold | messages.Capture | messages.Release | messages.Refund
-) -> Answer:
-    """Decline a type that is in the contract and not offered yet; the decline is stored like any answer."""
-    kind = str(message.__struct_config__.tag)
-    amount = None if isinstance(message, messages.Release) else Money(message.amount, message.currency)
-    if isinstance(message, messages.Hold):
-        return decline(request, kind, "type_not_allowed", presentation=present(message.card), amount=amount)
-    return decline(request, kind, "type_not_allowed", amount=amount, original=message.original)
 
 
 def message_of(answer: Answer) -> messages.Answer:

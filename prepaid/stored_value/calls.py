@@ -25,14 +25,16 @@ REQUEST = (
 PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)::stored_value_presented"
 REPLY = (
     "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
-    "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, reply.recorded_at, reply.hash, "
-    "reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
+    "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, "
+    "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
 )
 # Looks at a remembered terminal in the round trip that posts for it.
 STILL_SO = (
-    "select terminal.id from stores_terminal as terminal join stores_store as store on store.id = terminal.store_id "
-    "where terminal.id = %s::uuid and terminal.state in ('active', 'standby') and terminal.public_key = %s::bytea "
-    "and terminal.closed_through_sequence = %s::bigint and store.id = %s::uuid and store.currency = %s::text "
+    "select terminal.id "
+    "from stores_terminal as terminal join stores_store as store on store.id = terminal.store_id "
+    "where terminal.id = %s::uuid and terminal.state in ('active', 'standby') "
+    "and terminal.public_key = %s::bytea and terminal.closed_through_sequence = %s::bigint "
+    "and store.id = %s::uuid and store.currency = %s::text "
     "and store.timezone = %s::text and store.day_starts_at = %s::time"
 )
 ATTEMPTS_MAX = 3
@@ -116,13 +118,14 @@ def transact(function: str, request: Request, values: list[Any], *, placeholders
 
 
 def _call_of(function: str, request: Request, values: list[Any], placeholders: str) -> tuple[str, list[Any]]:
-    """Write the call of a function; for a remembered origin it waits for the row that says all is still so."""
+    """Write the call of a function; for a remembered origin only while all that was remembered is so."""
     asked = request_values(request)
     origin = request.origin
     if origin.remembered_key is None:
         return f"select {REPLY} from {function}({REQUEST}, {placeholders}) as reply", [*asked, *values]
     proven = REQUEST.replace("%s::bytea, %s::uuid", "%s::bytea, origin.id", 1)
-    sql = f"select {REPLY} from ({STILL_SO}) as origin cross join lateral {function}({proven}, {placeholders}) as reply"
+    call = f"{function}({proven}, {placeholders}) as reply"
+    sql = f"select {REPLY} from ({STILL_SO}) as origin cross join lateral {call}"
     remembered = [
         origin.id,
         origin.remembered_key,

@@ -6,5 +6,5 @@ Knows the kinds of tender and which of them this version takes; must not know ca
 from typing import Literal
 
 Tender = Literal["cash", "bank_card", "alipay", "wechat_pay", "bank_transfer"]
-# The others are recorded by their own modules, each with its own proof of payment; until then they are refused.
+# The others come with their own modules, each with its proof of payment; until then they are refused.
 TAKEN: tuple[Tender, ...] = ("cash",)

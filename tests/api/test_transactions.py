@@ -219,13 +219,34 @@ def assert_declined(reply: Reply, reason: str) -> None:
     assert (told["retry"], told["fix"], told["message"]) == (why.retry, why.fix, {"en": why.en, "zh": why.zh})
 
 
-@pytest.mark.parametrize("kind", ["hold", "capture", "release", "refund"])
-def test_type_that_is_not_offered_is_declined(till: Till, issued: IssuedCard, kind: str) -> None:
-    body = bodies_of_each_kind(till, issued)[kind]
-    before = balance_of(issued)
+def test_a_hold_is_captured_and_its_capture_refunded(till: Till, issued: IssuedCard) -> None:
+    money = {"amount": 3_000, "currency": "CNY"}
+    hold = till.posting("hold", card=shown(issued), expires_in_s=3600, **money)
 
-    assert_declined(till.post(body), "type_not_allowed")
-    assert balance_of(issued) == before
+    held = till.post(hold).json()
+    again = till.post(hold)
+    capture = till.posting("capture", original=hold["id"], **money | {"amount": 2_500})
+    captured = till.post(capture).json()
+    refund = till.posting("refund", original=capture["id"], **money | {"amount": 500})
+    refunded = till.post(refund).json()
+
+    assert (held["outcome"], held["balance"], held["available"]) == ("approved", 10_000, 7_000)
+    assert held["money_moved"] == "no"
+    assert (again.status, again.json()) == (200, held)
+    assert (captured["outcome"], captured["balance"], captured["available"]) == ("approved", 7_500, 7_500)
+    assert (refunded["outcome"], refunded["balance"]) == ("approved", 8_000)
+    assert_ledger_is_clean()
+
+
+def test_a_hold_is_released_once(till: Till, issued: IssuedCard) -> None:
+    hold = till.posting("hold", card=shown(issued), expires_in_s=3600, amount=3_000, currency="CNY")
+    till.post(hold)
+
+    released = till.post(till.posting("release", original=hold["id"])).json()
+
+    assert (released["outcome"], released["available"], released["money_moved"]) == ("approved", 10_000, "no")
+    assert_declined(till.post(till.posting("release", original=hold["id"])), "already_reversed")
+    assert balance_of(issued) == 10_000
 
 
 @pytest.mark.parametrize("tender", ["bank_card", "alipay", "wechat_pay", "bank_transfer"])

@@ -85,7 +85,8 @@ class Life(RuleBasedStateMachine):
 
     def expiry_of(self, lot_no: int) -> Any:
         row = calls.fetch(
-            "select expires_on, (%s::date + interval '1 month')::date from ledger_lot where account_id = %s and lot_no = %s",
+            "select expires_on, (%s::date + interval '1 month')::date from ledger_lot "
+            "where account_id = %s and lot_no = %s",
             [self.model.today, self.held.account_id, lot_no],
         )
         assert row is not None
@@ -190,7 +191,8 @@ class Life(RuleBasedStateMachine):
     def account_is_as_the_model_says(self) -> None:
         lots = {no: remaining for no, (remaining, _) in self.model.lots.items()}
         row = calls.fetch(
-            "select balance, held, coalesce((select json_object_agg(lot_no, remaining) from unnest(lots)), '{}'), "
+            "select balance, held, "
+            "coalesce((select json_object_agg(lot_no, remaining) from unnest(lots)), '{}'), "
             "loaded_today, redeemed_today from ledger_account where id = %s",
             [self.held.account_id],
         )

@@ -2,8 +2,9 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import prepaid.identifiers
 from django.db import migrations, models
+
+import prepaid.identifiers
 
 
 class Migration(migrations.Migration):
