@@ -144,7 +144,7 @@ def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> Non
 
 
 def test_without_the_rising_counter_one_tap_pays_twice(scratch_db: str) -> None:
-    take_out("stored_value_spend_counter", " and counter < p_counter", instead=PAUSE)
+    take_out("stored_value_admit_card", " and credential.counter < p_presented.counter", instead=PAUSE)
     shop = open_shop()
     held = shop.card(balance=10_000)
     tap = held.tap()

@@ -2,6 +2,14 @@
 -- tables can be distributed by it; the stored answers are keyed by the transaction's own id, which is all that a
 -- repeat brings with it. No foreign key crosses accounts.
 
+-- Checks of one column are domains: PostgreSQL keeps those ready, while a table's CHECK is read and planned anew by
+-- every statement (ADR 0003).
+create domain ledger_amount as bigint constraint ledger_amount_not_negative check (value >= 0);
+create domain ledger_amount_moved as bigint constraint ledger_amount_moved_positive check (value > 0);
+create domain ledger_position as bigint constraint ledger_position_positive check (value > 0);
+create domain ledger_currency as text constraint ledger_currency_iso_4217 check (value ~ '^[A-Z]{3}$');
+create domain ledger_outcome as text constraint ledger_outcome_known check (value in ('approved', 'declined'));
+
 create type ledger_open_lot as (
     lot_no     integer,
     bonus      boolean,
@@ -10,15 +18,22 @@ create type ledger_open_lot as (
 );
 
 create function ledger_sum_of_lots(p_lots ledger_open_lot[]) returns bigint
-language sql immutable parallel safe as
-$$ select coalesce(sum(lot.remaining), 0)::bigint from unnest(p_lots) as lot $$;
+language plpgsql immutable strict parallel safe as $$
+declare
+    v_sum bigint := 0;
+begin
+    for place in 1 .. cardinality(p_lots) loop
+        v_sum := v_sum + p_lots[place].remaining;
+    end loop;
+    return v_sum;
+end $$;
 
 -- Where value sits. The one row that a posting locks: everything that is a sum or a limit stands on it.
 create table ledger_account (
     id              uuid primary key,
-    currency        text not null check (currency ~ '^[A-Z]{3}$'),
-    balance         bigint not null default 0,
-    held            bigint not null default 0,
+    currency        ledger_currency not null,
+    balance         ledger_amount not null default 0,
+    held            ledger_amount not null default 0,
     -- The open lots in the order in which they are consumed.
     lots            ledger_open_lot[] not null default '{}',
     lot_count       integer not null default 0,
@@ -27,18 +42,11 @@ create table ledger_account (
     hash            bytea not null default '\x',
     -- The business date that the two day counters belong to.
     counted_on      date not null default '-infinity',
-    loaded_today    bigint not null default 0,
-    redeemed_today  bigint not null default 0,
+    loaded_today    ledger_amount not null default 0,
+    redeemed_today  ledger_amount not null default 0,
     opened_at       timestamptz not null,
-    constraint ledger_account_balance_not_negative check (balance >= 0),
-    constraint ledger_account_held_within_balance check (held >= 0 and held <= balance),
-    constraint ledger_account_counters_not_negative check (loaded_today >= 0 and redeemed_today >= 0),
-    constraint ledger_account_lots_are_the_balance check (
-        case cardinality(lots)
-            when 0 then balance = 0
-            when 1 then balance = (lots[1]).remaining
-            else balance = ledger_sum_of_lots(lots)
-        end)
+    constraint ledger_account_held_within_balance check (held <= balance),
+    constraint ledger_account_lots_are_the_balance check (ledger_sum_of_lots(lots) = balance)
 ) with (fillfactor = 60);
 
 -- Merchant, till, expense and other accounts that have no balance row: derived from transfers.
@@ -55,7 +63,7 @@ create table ledger_lot (
     lot_no      integer not null,
     position    bigint not null,
     bonus       boolean not null,
-    amount      bigint not null check (amount > 0),
+    amount      ledger_amount_moved not null,
     expires_on  date,
     tender      text not null,
     reference   text not null default '',
@@ -67,11 +75,11 @@ create table ledger_lot (
 create table ledger_hold (
     account_id   uuid not null,
     id           uuid not null,
-    amount       bigint not null check (amount > 0),
+    amount       ledger_amount_moved not null,
     expires_at   timestamptz not null,
     resolution   text check (resolution in ('captured', 'released', 'expired')),
     resolved_by  uuid,
-    captured     bigint not null default 0 check (captured >= 0),
+    captured     ledger_amount not null default 0,
     primary key (account_id, id),
     constraint ledger_hold_resolved_whole check ((resolution is null) = (resolved_by is null)),
     constraint ledger_hold_captured_when_captured check ((captured > 0) = (resolution is not distinct from 'captured'))
@@ -81,12 +89,12 @@ create index ledger_hold_open on ledger_hold (expires_at) where resolution is nu
 -- What happened to an account, in the order of its chain. Approved transactions only.
 create table ledger_transaction (
     account_id     uuid not null,
-    position       bigint not null check (position > 0),
+    position       ledger_position not null,
     id             uuid not null,
     type           text not null,
-    amount         bigint not null check (amount >= 0),
-    balance_after  bigint not null check (balance_after >= 0),
-    held_after     bigint not null check (held_after >= 0),
+    amount         ledger_amount not null,
+    balance_after  ledger_amount not null,
+    held_after     ledger_amount not null,
     original_id    uuid,
     -- For an undo: the type of what it undoes.
     undoes         text,
@@ -112,10 +120,8 @@ create table ledger_transfer (
     lot_no          integer not null,
     debit_account   uuid not null,
     credit_account  uuid not null,
-    amount          bigint not null check (amount > 0),
-    primary key (account_id, position, leg),
-    constraint ledger_transfer_two_accounts check (debit_account <> credit_account),
-    constraint ledger_transfer_of_its_account check (account_id in (debit_account, credit_account))
+    amount          ledger_amount_moved not null,
+    primary key (account_id, position, leg)
 );
 
 -- The stored answer to a transaction's id, declines included. A row without a digest is a tombstone: a reversal
@@ -126,7 +132,7 @@ create table ledger_answer (
     origin_id        uuid not null,
     sequence         bigint,
     type             text,
-    outcome          text not null check (outcome in ('approved', 'declined')),
+    outcome          ledger_outcome not null,
     reason           text,
     requested_amount bigint,
     approved_amount  bigint not null default 0,
@@ -141,10 +147,7 @@ create table ledger_answer (
     operator         text not null default '',
     note             text not null default '',
     recorded_at      timestamptz not null,
-    hash             bytea,
-    constraint ledger_answer_reason_when_declined check ((outcome = 'declined') = (reason is not null)),
-    constraint ledger_answer_declined_moves_nothing check (outcome = 'approved' or (approved_amount = 0 and position is null)),
-    constraint ledger_answer_tombstone check (digest is not null or reason = 'already_reversed')
+    hash             bytea
 );
 create unique index ledger_answer_sequence_once on ledger_answer (origin_id, sequence);
 
@@ -173,6 +176,29 @@ create table ledger_daily_sum (
     amount         numeric(30) not null,
     primary key (business_date, store_id, type, undoes, tender, currency)
 );
+
+-- Checks over several columns of rows that every call writes. Triggers, because PostgreSQL compiles a trigger once a
+-- connection and a table's CHECK once a statement (ADR 0003). They fail as a CHECK does, and fire always, as it does.
+create function ledger_check_transfer() returns trigger language plpgsql as $$
+begin
+    if (new.debit_account = new.account_id) = (new.credit_account = new.account_id) then
+        raise check_violation using constraint = 'ledger_transfer_of_its_account_and_another', table = tg_table_name,
+            message = 'ledger_transfer_of_its_account_and_another: a transfer is between its account and another';
+    end if;
+    return new;
+end $$;
+
+create function ledger_check_answer() returns trigger language plpgsql as $$
+begin
+    if (new.outcome = 'approved') <> (new.reason is null)
+        or (new.outcome = 'declined' and (new.approved_amount <> 0 or new.position is not null))
+        or (new.digest is null and new.reason is distinct from 'already_reversed')
+    then
+        raise check_violation using constraint = 'ledger_answer_whole', table = tg_table_name,
+            message = 'ledger_answer_whole: an answer is approved, or declined with a reason and nothing moved';
+    end if;
+    return new;
+end $$;
 
 create function ledger_refuse_change() returns trigger language plpgsql as $$
 begin
@@ -213,6 +239,10 @@ begin
         execute format('create trigger never_truncated before truncate on %I for each statement execute function ledger_refuse_change()', v_table);
     end loop;
 end $$;
+create trigger checked before insert or update on ledger_transfer for each row execute function ledger_check_transfer();
+create trigger checked before insert or update on ledger_answer for each row execute function ledger_check_answer();
+alter table ledger_transfer enable always trigger checked;
+alter table ledger_answer enable always trigger checked;
 create trigger never_changed before update on ledger_answer for each row execute function ledger_refuse_answer_change();
 create trigger resolved_once before update on ledger_hold for each row execute function ledger_refuse_hold_change();
 

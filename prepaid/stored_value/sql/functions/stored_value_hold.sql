@@ -11,17 +11,12 @@ declare
     v_available bigint;
     v_hash bytea;
 begin
-    return query select * from stored_value_replay(p_request, 'hold', p_amount, p_currency, null);
-    if found then
+    if exists (select from ledger_answer where id = p_request.id) then
+        return query select * from stored_value_replay(p_request, 'hold', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_find_card(p_presented);
-    v_reason := stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency);
-    if p_presented.method = 'sun' and v_card.credential_id is not null and v_reason is distinct from 'credential_refused'
-        and not stored_value_spend_counter(v_card.credential_id, p_presented.counter)
-    then
-        v_reason := 'credential_replayed';
-    end if;
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_reason := v_card.refusal;
     if v_reason is null and p_amount > v_card.redeem_single_max then
         v_reason := 'limit_single';
     end if;

@@ -18,19 +18,14 @@ declare
     v_hash bytea;
     v_again boolean := false;
 begin
-    return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
-    if found then
+    if exists (select from ledger_answer where id = p_request.id) then
+        return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_find_card(p_presented);
-    v_reason := stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency);
-    if p_presented.method = 'sun' and v_card.credential_id is not null and v_reason is distinct from 'credential_refused'
-        and not stored_value_spend_counter(v_card.credential_id, p_presented.counter)
-    then
-        v_reason := 'credential_replayed';
-    end if;
-    loop
-        exit when v_reason is not null;
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_reason := v_card.refusal;
+    while v_reason is null and v_hash is null loop
+        -- Read without its lock, which comes after the PIN's. Where another posting came between: again, behind the lock.
         if v_again then
             select * into v_account from ledger_account where id = v_card.account_id for update;
         else
@@ -38,40 +33,32 @@ begin
         end if;
         v_after := v_account;
         if p_request.business_date > v_account.counted_on then
-            v_after.counted_on := p_request.business_date;
-            v_after.loaded_today := 0;
-            v_after.redeemed_today := 0;
-        end if;
-        if p_amount > v_card.redeem_single_max then
-            v_reason := 'limit_single';
-            exit;
-        elsif v_after.redeemed_today + p_amount > v_card.redeem_day_max then
-            v_reason := 'limit_day';
-            exit;
-        end if;
-        if not v_again and (p_presented.method = 'number' or (p_amount > v_card.pin_above and p_presented.method <> 'desk')) then
-            v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
-            exit when v_reason is not null;
+            v_after := ledger_begin_day(v_account, p_request.business_date);
         end if;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
         v_available := greatest(v_spendable - v_account.held, 0);
-        v_approved := p_amount;
-        if p_amount > v_available then
-            if p_partial and v_available > 0 then
-                v_approved := v_available;
-            else
-                v_reason := case when p_amount <= v_spendable then 'insufficient_because_of_hold' else 'insufficient_funds' end;
-                exit;
-            end if;
-        end if;
-        select * into v_taken from ledger_take(
+        v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
+        v_reason := coalesce(
+            case
+                when p_amount > v_card.redeem_single_max then 'limit_single'
+                when v_after.redeemed_today + p_amount > v_card.redeem_day_max then 'limit_day'
+                when v_again or p_presented.method = 'desk' then null
+                when p_presented.method = 'number' or p_amount > v_card.pin_above
+                    then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
+            end,
+            case
+                when v_approved between 1 and v_available then null
+                when p_amount <= v_spendable then 'insufficient_because_of_hold'
+                else 'insufficient_funds'
+            end);
+        exit when v_reason is not null;
+        v_taken := ledger_take(
             v_account.lots, v_approved, p_request.business_date, v_account.id, p_merchant,
             v_card.consumption_order = 'proportional');
         v_after.lots := v_taken.lots;
         v_after.balance := v_account.balance - v_approved;
         v_after.redeemed_today := v_after.redeemed_today + v_approved;
         v_hash := ledger_post(p_request, v_account, v_after, 'redeem', v_approved, null, null, null, v_taken.legs);
-        exit when v_hash is not null;
         v_again := true;
     end loop;
     if v_hash is not null then

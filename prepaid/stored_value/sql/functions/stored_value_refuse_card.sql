@@ -1,5 +1,5 @@
 -- Decides whether a found card may be used here and now: the first reason that applies, or null.
--- The order is that of reasons.py; limits, PIN and funds come after it.
+-- The order is that of reasons.py; limits, PIN and funds come after it. A card without a counter was just admitted by it.
 create or replace function stored_value_refuse_card(
     p_card stored_value_card, p_presented stored_value_presented, p_store uuid, p_business_date date, p_currency text
 ) returns text language plpgsql immutable as $$

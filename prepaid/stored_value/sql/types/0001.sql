@@ -30,7 +30,9 @@ create type stored_value_card as (
     consumption_order  text,
     allowed            text[],
     pin_above          bigint,
-    scope_store_ids    uuid[]
+    scope_store_ids    uuid[],
+    -- Why it may not be used here and now, or null.
+    refusal            text
 );
 
 -- An answer as it goes out, the first time and each time after.
