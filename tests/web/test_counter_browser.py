@@ -306,3 +306,26 @@ def test_a_phone_has_no_sideways_scroll(make_screen: Make) -> None:
     assert screen.page.evaluate("document.documentElement.scrollWidth") == 390
     screen.open(made)
     assert screen.page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_an_answer_is_shown_though_its_row_was_replaced_meanwhile(screen: Screen) -> None:
+    made = screen.desk.issue(balance=50_000)
+    screen.open(made)
+    screen.enter("+300")
+    screen.armed("load")
+    screen.page.evaluate(
+        "() => { const row = document.querySelector('button[name=void]');"
+        "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'})); row.click(); }"
+    )
+    screen.armed("void")
+    assert screen.desk.figures(made) == (50_000, 1)
+
+
+def test_what_was_refused_is_given_back_once(screen: Screen) -> None:
+    made = screen.desk.issue()
+    screen.open(made)
+    screen.enter("-9999")
+    expect(screen.page.locator("#q")).to_have_value("-9999")
+    screen.page.keyboard.press("Escape")
+    screen.page.evaluate("() => { document.body.dispatchEvent(new Event('htmx:afterSettle')) }")
+    expect(screen.page.locator("#q")).to_have_value("")

@@ -25,8 +25,14 @@ const isArmed = () => Boolean(field("id"));
 const isSwitching = () => Boolean(field("switch").value);
 const isBusy = () => Boolean(q.value || isArmed() || openQuestion() || waiting);
 
+// Everything but the box's own form goes through the body, which no answer replaces: an element that an earlier
+// answer took away would lose its own. The body sends one request at a time.
 function go(address) {
   return htmx.ajax("GET", address, { source: document.body, target: "#desk", swap: "none" });
+}
+
+function send(values) {
+  return htmx.ajax("POST", form.action, { source: document.body, target: "#desk", swap: "none", values });
 }
 
 function goToCard(card) {
@@ -46,6 +52,11 @@ function focusBox() {
 document.addEventListener(
   "submit",
   (event) => {
+    if (event.target.matches("form[data-desk]")) {
+      event.preventDefault();
+      if (!formWaits) send(Object.fromEntries(new FormData(event.target, event.submitter)));
+      return;
+    }
     if (event.target !== form) return;
     if (waiting) {
       enterPressed = q.value !== "";
@@ -77,7 +88,9 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
   form.classList.toggle("is-waiting", waiting > 0);
   const { elt, successful, xhr } = event.detail;
   if (elt === form) formWaits = false;
+  queueMicrotask(afterWaiting);
   if (successful) return;
+  enterPressed = false;
   if (elt === form && !q.value) q.value = sent;
   show(xhr?.status >= 400 ? "say-fault" : "say-offline");
   reflect();
@@ -90,18 +103,19 @@ document.body.addEventListener("htmx:oobAfterSwap", (event) => {
 
 function settle() {
   if (isArmed()) armedAt = performance.now();
+  // Given back once: a second look at the same answer must not undo what was typed or cleared since.
   const typed = armed().dataset.typed;
+  armed().dataset.typed = "";
   if (typed && !q.value) {
     q.value = typed;
     q.select();
   }
   reflect();
   if (document.activeElement === document.body || !document.activeElement) focusBox();
-  queueMicrotask(afterWaiting);
 }
 
 function afterWaiting() {
-  if (waiting) return void setTimeout(afterWaiting, 10);
+  if (waiting) return;
   if (enterPressed) {
     enterPressed = false;
     if (q.value) form.requestSubmit();
@@ -185,6 +199,11 @@ document.addEventListener("click", (event) => {
     typeQuick(quick.dataset.amount, mode());
     form.requestSubmit();
   }
+  const elsewhere = event.target.closest?.("a[data-desk]");
+  if (elsewhere && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    if (!formWaits) go(elsewhere.href);
+  }
   const link = event.target.closest?.("#print");
   if (link && document.querySelector(".slip") && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
@@ -224,7 +243,7 @@ function onTap(tap) {
 function refresh() {
   const values = Object.fromEntries(new FormData(form));
   delete values.q;
-  htmx.ajax("POST", form.action, { source: document.body, target: "#desk", swap: "none", values: { ...values, refresh: "1" } });
+  send({ ...values, refresh: "1" });
 }
 
 function offerSwitch(tap) {
