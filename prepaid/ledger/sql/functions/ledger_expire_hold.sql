@@ -1,7 +1,7 @@
 -- Resolves a hold whose time is over: what it reserved is available again. Returns false where it was resolved already
 -- or its time is not over at p_request.recorded_at. Locks the account's row, then the hold's.
 create or replace function ledger_expire_hold(p_request ledger_request, p_account uuid, p_hold uuid) returns boolean
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_before ledger_account;
     v_after ledger_account;

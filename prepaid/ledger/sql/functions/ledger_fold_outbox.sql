@@ -1,7 +1,7 @@
 -- Folds up to p_limit outbox rows into the daily sums and deletes them, in one commit; returns how many.
 -- Safe beside itself: a row is claimed by one call only; sums are locked in the order of their key.
 create or replace function ledger_fold_outbox(p_limit integer) returns integer
-language plpgsql security definer set search_path = pg_catalog, public as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_folded integer;
 begin

@@ -2,7 +2,7 @@
 -- Minor units. Locks the account's row, then the hold's. Raises as stored_value_redeem.
 create or replace function stored_value_capture(
     p_request ledger_request, p_original uuid, p_amount bigint, p_currency text, p_merchant uuid
-) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v record;
     v_hold ledger_hold;

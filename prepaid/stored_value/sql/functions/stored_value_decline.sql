@@ -3,7 +3,7 @@
 create or replace function stored_value_decline(
     p_request ledger_request, p_type text, p_presented stored_value_presented, p_reason text, p_amount bigint,
     p_currency text, p_original uuid
-) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_card stored_value_card;
     v_reason text := p_reason;

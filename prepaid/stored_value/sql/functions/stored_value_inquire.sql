@@ -4,7 +4,7 @@ create or replace function stored_value_inquire(
     p_presented stored_value_presented, p_store uuid, p_business_date date,
     out reason text, out card_id uuid, out account_id uuid, out last_four text, out state text, out program_code text,
     out currency text, out balance bigint, out available bigint, out held bigint, out expires_on date
-) language plpgsql security definer set search_path = pg_catalog, public as $$
+) language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_card stored_value_card := stored_value_find_card(p_presented);
     v_account ledger_account;

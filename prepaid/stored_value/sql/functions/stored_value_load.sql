@@ -3,7 +3,7 @@
 create or replace function stored_value_load(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text,
     p_tender text, p_reference text, p_tender_account uuid
-) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_card stored_value_card;
     v_account ledger_account;

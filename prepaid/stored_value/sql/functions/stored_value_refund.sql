@@ -1,7 +1,7 @@
 -- Gives back value of an earlier redeem or capture, into the very lots it took, the last taken first; stores the answer.
 -- The sum of refunds never exceeds the original. Minor units. Locks the account's row. Raises as stored_value_redeem.
 create or replace function stored_value_refund(p_request ledger_request, p_original uuid, p_amount bigint, p_currency text)
-returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v record;
     v_given record;

@@ -1,6 +1,6 @@
 -- Gives a hold back whole; stores the answer. Locks the account's row, then the hold's. Raises as stored_value_redeem.
 create or replace function stored_value_release(p_request ledger_request, p_original uuid)
-returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v record;
     v_hold ledger_hold;

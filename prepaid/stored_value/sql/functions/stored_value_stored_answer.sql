@@ -1,6 +1,6 @@
 -- Gives the stored answer to a transaction's id; no row where it was never seen, or only a tombstone stands for it.
 create or replace function stored_value_stored_answer(p_id uuid) returns setof stored_value_reply
-language sql stable security definer set search_path = pg_catalog, public as $$
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
     select answer.id, answer.type, answer.outcome, answer.reason, answer.approved_amount, answer.currency, answer.balance,
         answer.available, card.last_four::text, program.code::text, answer.original_id, answer.recorded_at, answer.hash, true,
         answer.origin_id, answer.sequence, answer.presented_id
