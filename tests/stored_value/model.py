@@ -131,6 +131,9 @@ class Model:
         reason = self.unusable()
         if reason is None and amount > LIMITS["redeem_single_max"]:
             reason = "limit_single"
+        redeemed = 0 if self.today > self.day else self.redeemed
+        if reason is None and redeemed + self.held + amount > LIMITS["redeem_day_max"]:
+            reason = "limit_day"
         reason = reason or self.short(amount, max(self.spendable - self.held, 0))
         if reason is None:
             self.held += amount
