@@ -1,4 +1,4 @@
-"""Declines that need no look at the account: what this version or this tender does not offer."""
+"""Declines without a look at the account: a tender not taken, a currency the store does not trade in."""
 
 from __future__ import annotations
 

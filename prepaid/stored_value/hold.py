@@ -10,6 +10,7 @@ from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import PRESENTED, presented_values, transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 
 
@@ -18,6 +19,8 @@ def hold(request: Request, presentation: Presentation, amount: Money, *, expires
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
     """
+    if amount.currency != request.origin.currency:
+        return decline(request, "hold", "currency_mismatch", presentation=presentation, amount=amount)
     return transact(
         "stored_value_hold",
         request,

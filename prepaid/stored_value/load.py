@@ -7,6 +7,7 @@ from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import PRESENTED, presented_values, transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 from prepaid.tenders import Tender
 
@@ -18,6 +19,8 @@ def load(
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
     """
+    if amount.currency != request.origin.currency:
+        return decline(request, "load", "currency_mismatch", presentation=presentation, amount=amount)
     account = general_account_id(tender, owner_id=request.origin.store_id, currency=amount.currency)
     return transact(
         "stored_value_load",

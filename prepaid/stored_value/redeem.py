@@ -7,6 +7,7 @@ from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import PRESENTED, presented_values, transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 
 
@@ -17,6 +18,8 @@ def redeem(
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
     """
+    if amount.currency != request.origin.currency:
+        return decline(request, "redeem", "currency_mismatch", presentation=presentation, amount=amount)
     merchant = general_account_id("merchant", owner_id=request.origin.store_id, currency=amount.currency)
     return transact(
         "stored_value_redeem",
