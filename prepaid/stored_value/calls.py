@@ -98,14 +98,18 @@ def transact(function: str, request: Request, values: list[Any], *, placeholders
     Raises IdReused, SequenceReused, OriginChanged (nothing moved) and TryAgain (repeat with the same id).
     """
     sql, values = _call_of(function, request, values, placeholders)
+    sequence_taken = False
     for _ in range(ATTEMPTS_MAX):
         try:
             row = fetch(sql, values)
         except _AGAIN as error:
-            if error.diag.constraint_name == "ledger_answer_sequence_once":
+            # The first time it may be this id's own sequence, stored by a call of the same moment.
+            taken = error.diag.constraint_name == "ledger_answer_sequence_once"
+            if taken and (sequence_taken or connection.in_atomic_block):
                 raise SequenceReused(request.sequence) from error
             if connection.in_atomic_block:
                 raise
+            sequence_taken = taken
         except psycopg.Error as error:
             if error.sqlstate == "PC001":
                 raise IdReused(request.id) from error

@@ -19,6 +19,10 @@ begin
         where id = p_request.id and digest is null and origin_id = p_request.origin_id
         returning digest into v_digest;
         v_late := found;
+        if not v_late then
+            -- The same late original came twice at once, or this is another's: what stands there now decides.
+            select digest into v_digest from ledger_answer where id = p_request.id;
+        end if;
     end if;
     if v_digest is distinct from p_request.digest then
         raise exception 'the id % was used with other content', p_request.id using errcode = 'PC001';
