@@ -9,10 +9,6 @@ begin
         when not p_own_only and p_transaction.store_id <> p_request.store_id then 'original_unknown'
         when p_original.type not in ('load', 'redeem', 'hold', 'capture', 'refund') then 'original_not_reversible'
         when exists (
-            select from ledger_transaction as undo
-            where undo.account_id = p_original.account_id and undo.original_id = p_original.id
-                and undo.type in ('void', 'reversal')) then 'already_reversed'
-        when exists (
             select from ledger_transaction as later
             where later.account_id = p_original.account_id and later.original_id = p_original.id
                 and later.type in ('refund', 'capture', 'release')) then 'original_not_reversible'
@@ -22,5 +18,9 @@ begin
             then 'original_not_reversible'
         when p_type = 'void' and p_transaction.business_date <> p_request.business_date and p_original.sequence is null
             then 'original_not_reversible'
+        when exists (
+            select from ledger_transaction as undo
+            where undo.account_id = p_original.account_id and undo.original_id = p_original.id
+                and undo.type in ('void', 'reversal')) then 'already_reversed'
     end;
 end $$;

@@ -5,7 +5,7 @@
 -- Locks the account's row. Raises as stored_value_redeem.
 create or replace function stored_value_undo(
     p_request ledger_request, p_type text, p_original uuid, p_own_only boolean, p_closed_through bigint
-) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public as $$
+) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_original ledger_answer;
     v_card stored_value_card;
@@ -32,7 +32,10 @@ begin
         return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
         return;
     end if;
-    v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);
+    -- Whose store a declined original belongs to is not kept: its card is told to its own origin alone.
+    if v_original.position is not null or p_own_only then
+        v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);
+    end if;
     if v_original.position is not null then
         select * into v_account from ledger_account where id = v_original.account_id for update;
         select * into v_transaction from ledger_transaction
@@ -76,6 +79,9 @@ begin
     end if;
     if v_reason = 'original_unknown' then
         return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
+    elsif v_reason in ('original_not_reversible', 'already_reversed') then
+        return next stored_value_reply_with(
+            p_request, p_type, v_reason, null, 0, v_original.currency, null, null, null, v_card, p_original, null);
     else
         return next stored_value_reply_with(
             p_request, p_type, v_reason, null, 0, v_original.currency, v_account.balance,
