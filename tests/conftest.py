@@ -17,7 +17,10 @@ from prepaid.runner.binaries import ROOT_OWNED_FOLDER
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.translations import compile_translations
+from tests.browsers import browser
 from tests.databases import own_database
+
+__all__ = ["browser"]
 
 
 def pytest_configure() -> None:

@@ -17,9 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.journey.cutting import CuttingProxy
 from tests.journey.running import ROOT, RunningSite, own_environment
-from tests.web.conftest import DESK, WAIT_MS, browser
+from tests.web.conftest import DESK, WAIT_MS
 
-__all__ = ["browser"]
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
 # The fifth virtual cards and those before are issued by the demonstration; the sixth is blank.
 BLANK = "6"

@@ -6,11 +6,9 @@ Every page is watched: an error on its console, such as a refusal by the securit
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -21,7 +19,7 @@ from django.core.servers.basehttp import WSGIServer
 from django.test import Client
 from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from prepaid.cards.presentation import Presentation, at_the_desk
 from prepaid.identifiers import uuid7
@@ -34,11 +32,6 @@ from prepaid.stores.models import Staff, Tap
 from prepaid.stores.taps import record_tap
 from tests.shop import Shop, open_shop
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
 WAIT_MS = 8000
 LOUD = ("error", "warning")
 DESK = {"width": 1440, "height": 900}
@@ -147,27 +140,6 @@ def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
             raise thread.error
         yield f"http://127.0.0.1:{thread.port}"
         thread.terminate()
-
-
-def find_browser() -> str | None:
-    """Find a Chromium: $CHROMIUM first."""
-    given = os.environ.get("CHROMIUM")
-    return given or next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A Chromium for the session. Missing, it is a failure where CI=true and a skip elsewhere."""
-    path = find_browser()
-    if path is None:
-        say = "no Chromium found: apt-get install -y --no-install-recommends chromium fonts-noto-cjk"
-        if os.environ.get("CI") == "true":
-            pytest.fail(say)
-        pytest.skip(say)
-    with patch.dict(os.environ, {"DJANGO_ALLOW_ASYNC_UNSAFE": "1"}), sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield opened
-        opened.close()
 
 
 @dataclass(kw_only=True)
