@@ -62,10 +62,13 @@ class CardEventInline(ShownOnly, admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Program)
 class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The terms that cards are issued under."""
+    """The terms that cards are issued under; the currency stays, for accounts hold value in it."""
 
     form = ProgramForm
     list_display = ("code", "name", "currency", "balance_max")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("currency",)
 
 
 @admin.register(Holder)

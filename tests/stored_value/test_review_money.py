@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
+from django.test import RequestFactory
 
+from prepaid.cards.admin import ProgramAdmin
+from prepaid.cards.models import Program
+from prepaid.cards.presentation import at_the_desk
+from prepaid.identifiers import uuid7
+from prepaid.ledger.accounts import open_general_accounts
 from prepaid.ledger.audit import audit
 from prepaid.ledger.errors import SequenceReused
 from prepaid.money import Money
+from prepaid.stored_value import calls
+from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import capture, hold
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
@@ -98,21 +109,70 @@ def test_card_of_another_currency_than_the_store_s_is_declined(kind: str, scratc
     assert_ledger_is_clean()
 
 
+@pytest.mark.parametrize("kind", ["load", "redeem", "hold"])
+def test_account_keeps_its_currency_when_its_program_changes_it(kind: str) -> None:
+    shop = open_shop()
+    held = shop.card(balance=10_000)
+    open_general_accounts(owner_id=shop.store.id, currency="USD")
+    shop.store.currency = shop.program.currency = "USD"
+    shop.program.save()
+    before = figures()
+
+    asked: dict[str, Callable[[HeldCard, int], Answer]] = {
+        "load": shop.load,
+        "redeem": shop.redeem,
+        "hold": partial(place, shop),
+    }
+    answer = asked[kind](held, 100)
+
+    assert (answer.reason, figures()) == ("currency_mismatch", before)
+    assert ProgramAdmin(Program, site).get_readonly_fields(RequestFactory().get("/"), shop.program) == (
+        "currency",
+    )
+
+
+def place(shop: Shop, held: HeldCard, amount: int) -> Answer:
+    later = shop.at + timedelta(hours=1)
+    return hold(shop.request(), held.tap(), Money(amount, shop.program.currency), expires_at=later)
+
+
+@pytest.mark.parametrize("kind", ["of another currency", "a card holder's"])
+def test_audit_names_a_transfer_from_the_wrong_kind_of_account(kind: str, scratch_db: str) -> None:
+    """What only the application's role itself could ask for: where the money came from is forged."""
+    shop = open_shop()
+    held, robbed = shop.card(), shop.card(balance=1_000)
+    source = robbed.account_id if kind == "a card holder's" else uuid7()
+    request, desk = shop.request(), at_the_desk(held.card.id)
+    with connection.cursor() as cursor:
+        currency = "CNY" if source == robbed.account_id else "USD"
+        cursor.execute(
+            "select ledger_open_general_account(%s, 'cash', %s, %s)", [source, shop.store.id, currency]
+        )
+
+    answer = calls.transact(
+        "stored_value_load",
+        request,
+        [*calls.presented_values(desk), 999, "CNY", "cash", "", source],
+        placeholders=f"{calls.PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid",
+    )
+
+    assert answer.approved
+    (finding,) = audit()
+    assert finding.invariant == "transfer_names_accounts_that_exist"
+    assert finding.key == f"{held.account_id}/1/1"
+
+
 def test_hold_counts_against_the_limit_of_the_day() -> None:
     shop = open_shop(redeem_day_max=1_000)
     held = shop.card(balance=10_000)
-    later = shop.at + timedelta(hours=1)
 
-    def place(amount: int) -> str | None:
-        return hold(shop.request(), held.tap(), Money(amount, "CNY"), expires_at=later).reason
-
-    assert place(1_001) == "limit_day"
-    first = hold(shop.request(), held.tap(), Money(600, "CNY"), expires_at=later)
+    assert place(shop, held, 1_001).reason == "limit_day"
+    first = place(shop, held, 600)
     assert first.approved
-    assert place(401) == "limit_day"
+    assert place(shop, held, 401).reason == "limit_day"
     assert capture(shop.request(), first.id, Money(600, "CNY")).approved
-    assert place(401) == "limit_day"
-    assert place(400) is None
+    assert place(shop, held, 401).reason == "limit_day"
+    assert place(shop, held, 400).approved
     assert shop.redeem(held, 401).reason == "limit_day"
     assert_ledger_is_clean()
 

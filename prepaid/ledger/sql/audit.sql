@@ -57,11 +57,19 @@ left join ledger_transaction as transaction using (account_id, position)
 where transaction.id is null;
 
 -- name: transfer_names_accounts_that_exist
-select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg), 'the other account was never opened'
+-- The other account is a general one, in the currency of the card holder's, and no card holder's itself.
+select 'transfer', format('%s/%s/%s', transfer.account_id, transfer.position, transfer.leg),
+    case
+        when other.id is null then 'the other account was never opened'
+        when holder.id is not null then 'the other account is a card holder''s'
+        else format('the other account is of %s, its own of %s', other.currency, account.currency)
+    end
 from ledger_transfer as transfer
+left join ledger_account as account on account.id = transfer.account_id
 left join ledger_general_account as other
     on other.id = case when transfer.debit_account = transfer.account_id then transfer.credit_account else transfer.debit_account end
-where other.id is null;
+left join ledger_account as holder on holder.id = other.id
+where other.id is null or holder.id is not null or other.currency <> account.currency;
 
 -- name: chain_has_no_gap
 select 'account', account.id::text, format('position %s, transactions %s, last %s', account.position, count(transaction.id), max(transaction.position))

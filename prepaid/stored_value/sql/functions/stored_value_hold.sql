@@ -20,9 +20,10 @@ begin
     v_reason := v_card.refusal;
     if v_reason is null then
         -- Read without its lock, which comes after the PIN's; what is held counts as spent on the day of the hold.
-        select (ledger_begin_day(account, p_request.business_date)).redeemed_today + account.held into v_today
-        from ledger_account as account where account.id = v_card.account_id;
+        select * into v_account from ledger_account where id = v_card.account_id;
+        v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
         v_reason := case
+            when p_currency <> v_account.currency then 'currency_mismatch'
             when p_amount > v_card.redeem_single_max then 'limit_single'
             when v_today + p_amount > v_card.redeem_day_max then 'limit_day'
         end;

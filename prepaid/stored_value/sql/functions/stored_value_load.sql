@@ -27,6 +27,7 @@ begin
             v_after.redeemed_today := 0;
         end if;
         v_reason := case
+            when p_currency <> v_account.currency then 'currency_mismatch'
             when p_amount > v_card.load_single_max then 'limit_single'
             when v_after.loaded_today + p_amount > v_card.load_day_max then 'limit_day'
             when v_account.balance + p_amount > v_card.balance_max then 'limit_balance'

@@ -40,6 +40,7 @@ begin
         v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
         v_reason := coalesce(
             case
+                when p_currency <> v_account.currency then 'currency_mismatch'
                 when p_amount > v_card.redeem_single_max then 'limit_single'
                 when v_after.redeemed_today + p_amount > v_card.redeem_day_max then 'limit_day'
                 when v_again or p_presented.method = 'desk' then null
