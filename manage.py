@@ -2,6 +2,7 @@
 """Run a management command. Commands that change the schema run as the owner of the tables."""
 
 import os
+import subprocess
 import sys
 
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "flush", "up"}
@@ -21,6 +22,16 @@ COMMANDS_WITHOUT_DATABASE = {
 }
 
 
+def make_tables_where_there_are_none() -> None:
+    """Migrate an embedded database that was never migrated, so that a first command finds its tables."""
+    from prepaid.runner import database
+
+    if os.environ.get("DATABASE_URL") or database.has_tables(database.embedded_cluster()):
+        return
+    print("Making the tables first.", file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, __file__, "migrate", "--verbosity", "0"], check=True)
+
+
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prepaid.settings")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
@@ -30,6 +41,8 @@ def main() -> None:
         from prepaid.runner import database
 
         database.start_unless_given()
+        if command not in OWNER_COMMANDS:
+            make_tables_where_there_are_none()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -11,8 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import psycopg
+from psycopg.conninfo import make_conninfo
+
 from prepaid.runner.binaries import DatabaseError
-from prepaid.runner.cluster import THROWAWAY_PREFIX, Cluster
+from prepaid.runner.cluster import APP_ROLE, THROWAWAY_PREFIX, Cluster, embedded_url
 from prepaid.runner.environment import BASE_FOLDER, SettingError, data_folder, flag
 
 KEEPER_EXIT_TIMEOUT_S = 30.0
@@ -71,6 +74,14 @@ def start(cluster: Cluster) -> int:
         os.close(start_lock)
     held_locks[cluster.folder] = users
     return users
+
+
+def has_tables(cluster: Cluster) -> bool:
+    """Say whether a started cluster was ever migrated."""
+    place = make_conninfo(**embedded_url(cluster, APP_ROLE), connect_timeout=5)
+    with psycopg.connect(place) as connection:
+        row = connection.execute("select to_regclass('public.django_migrations') is not null").fetchone()
+    return bool(row and row[0])
 
 
 def lock(path: Path, operation: int) -> int:

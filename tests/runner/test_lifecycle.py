@@ -141,6 +141,15 @@ def test_a_command_works_while_the_site_does_not_run(make_site: MakeSite) -> Non
     site.wait_until_gone()
 
 
+def test_a_first_command_finds_tables_without_a_word_of_migrations(make_site: MakeSite) -> None:
+    site = make_site()
+    done = site.run("manage", "issue_card", "--amount", "100", "--json")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "There is no program to issue under" in done.stderr
+    site.wait_until_gone()
+
+
 def test_a_second_site_on_the_same_data_is_refused_in_a_sentence(running: Site) -> None:
     second = Site(running.data).start()
 

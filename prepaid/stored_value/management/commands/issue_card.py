@@ -61,7 +61,7 @@ def find_program(code: str | None) -> Program:
     programs = Program.objects.order_by("code")
     program = (programs.filter(code=code) if code else programs).first()
     if program is None:
-        raise CommandError(f"There is no program {code}." if code else "There is no program to issue under.")
+        raise CommandError(f"There is no program {code}." if code else "There is no program to issue under: ./run makes the demonstration's, or add one in the admin.")
     return program
 
 
