@@ -1,1 +1,1 @@
-"""The measurements: what a design costs, side by side on this machine in one run. Only ratios mean anything."""
+"""The measurements: what a design costs, side by side in one run. Only the ratios mean anything."""

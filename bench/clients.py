@@ -6,6 +6,7 @@ Knows how to call it and read it; must not know what a script does.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -20,7 +21,9 @@ RUN_WIDTH = 1_000_000
 _runs = itertools.count(1)
 
 
-def pgbench(site: Site, script: str, *, clients: int, protocol: str = "prepared") -> Callable[[float], float]:
+def pgbench(
+    site: Site, script: str, *, clients: int, search_path: str = "public"
+) -> Callable[[float], float]:
     """Give what measures a script: for so many seconds with these clients, in transactions a second.
 
     Each client draws from cards of its own, so that no two wait for one card in any script.
@@ -29,20 +32,21 @@ def pgbench(site: Site, script: str, *, clients: int, protocol: str = "prepared"
     path.write_text(script)
 
     def measure(seconds: float) -> float:
-        return run(site, path, clients=clients, protocol=protocol, seconds=seconds)
+        return run(site, path, clients=clients, search_path=search_path, seconds=seconds)
 
     return measure
 
 
-def run(site: Site, path: Path, *, clients: int, protocol: str, seconds: float) -> float:
+def run(site: Site, path: Path, *, clients: int, search_path: str, seconds: float) -> float:
     variables = {"cards": ACCOUNTS // clients, "sequence": next(_runs) * RUN_WIDTH}
     done = subprocess.run(
         [
-            *[str(site.pgbench), "--no-vacuum", "--protocol", protocol, "--client", str(clients)],
+            *[str(site.pgbench), "--no-vacuum", "--protocol", "prepared", "--client", str(clients)],
             *["--jobs", str(min(2, clients)), "--time", str(max(1, round(seconds))), "--file", str(path)],
             *[word for name, value in variables.items() for word in ("--define", f"{name}={value}")],
             *["--host", site.sockets, "--username", APP_ROLE, DATABASE_NAME],
         ],
+        env=os.environ | {"PGOPTIONS": f"-c search_path={search_path}"},
         capture_output=True,
         text=True,
     )

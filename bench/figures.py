@@ -37,7 +37,12 @@ class Line:
 
 
 def race(
-    title: str, contenders: Sequence[Contender], *, rounds: int, seconds: float, aims: dict[str, float] | None = None
+    title: str,
+    contenders: Sequence[Contender],
+    *,
+    rounds: int,
+    seconds: float,
+    aims: dict[str, float] | None = None,
 ) -> list[Line]:
     """Measure contenders in turn, round after round, so that a busy moment of the machine hits all of them.
 
@@ -65,4 +70,5 @@ def print_table(lines: Sequence[Line]) -> None:
     print(f"\n{'':{width}}  {'a second':>9}  {'ratio':>6}  {'lowest - highest':>16}")
     for line in lines:
         spread = f"{line.lowest:.2f} - {line.highest:.2f}"
-        print(f"{line.name:{width}}  {line.per_second:>9,.0f}  {line.ratio:>6.2f}  {spread:>16}  {line.verdict}".rstrip())
+        figures = f"{line.per_second:>9,.0f}  {line.ratio:>6.2f}  {spread:>16}"
+        print(f"{line.name:{width}}  {figures}  {line.verdict}".rstrip())

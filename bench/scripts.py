@@ -9,8 +9,10 @@ from bench.shop import ACCOUNT_ID, ACCOUNTS, CURRENCY, LOOKUP, STORE_ID, TERMINA
 from bench.site import Site
 
 P0_TABLES = f"""
-create table p0_account (id uuid primary key, balance bigint not null check (balance >= 0)) with (fillfactor = 60);
-create table p0_entry (id uuid primary key, account_id uuid not null, amount bigint not null, balance_after bigint not null);
+create table p0_account (id uuid primary key, balance bigint not null check (balance >= 0))
+with (fillfactor = 60);
+create table p0_entry (
+    id uuid primary key, account_id uuid not null, amount bigint not null, balance_after bigint not null);
 insert into p0_account select {ACCOUNT_ID}, 1000000000 from generate_series(1, {ACCOUNTS}) as n;
 grant select, insert, update on p0_account, p0_entry to prepaid_app;
 """.replace("{n}", "n")
@@ -21,24 +23,33 @@ CHOOSE = """
 \\set sequence :sequence + 1
 """
 # The strict form: one conditional UPDATE, one INSERT, one commit, in one round trip.
-P0 = CHOOSE + f"""
+P0 = (
+    CHOOSE
+    + f"""
 with spent as (
     update p0_account set balance = balance - :amount
     where id = {ACCOUNT_ID} and balance >= :amount returning id, balance
 )
 insert into p0_entry (id, account_id, amount, balance_after) select uuidv7(), id, :amount, balance from spent;
 """.replace("{n}", ":n::text")
+)
 # The same in four round trips, as a program without a function would do it.
-P0_BLOCK = CHOOSE + f"""
+P0_BLOCK = (
+    CHOOSE
+    + f"""
 begin;
 update p0_account set balance = balance - :amount where id = {ACCOUNT_ID} and balance >= :amount;
 insert into p0_entry (id, account_id, amount, balance_after) values (uuidv7(), {ACCOUNT_ID}, :amount, 0);
 commit;
 """.replace("{n}", ":n::text")
+)
 # What making ids, keys and times costs both in the same measure; no commit.
-GENERATE = CHOOSE + f"""
+GENERATE = (
+    CHOOSE
+    + f"""
 select uuidv7(), {LOOKUP}, {LOOKUP}, {TERMINAL_ID}, now(), :amount::bigint, :sequence::bigint;
 """.replace("{n}", ":n")
+)
 
 
 def make_p0_tables(site: Site) -> None:
@@ -54,8 +65,8 @@ def redeem_statement(function: str = "stored_value_redeem") -> str:
 
     merchant = general_account_id("merchant", owner_id=STORE_ID, currency=CURRENCY)
     request = [
-        "uuidv7()", LOOKUP, TERMINAL_ID.replace("{n}", ":client_id"), ":sequence", f"'{STORE_ID}'", "current_date",
-        "now()", "now()", "'bench'", "''",
+        "uuidv7()", LOOKUP, TERMINAL_ID.replace("{n}", ":client_id"), ":sequence", f"'{STORE_ID}'",
+        "current_date", "now()", "now()", "'bench'", "''",
     ]  # fmt: skip
     presented = ["'sun'", LOOKUP, ":sequence", "null", "null", "null"]
     rest = [":amount", f"'{CURRENCY}'", "false", f"'{merchant}'"]

@@ -1,6 +1,6 @@
 """What the bench spends from: one store, its terminals and ten thousand cards with two open lots each.
 
-Knows how such a shop is made in a few statements; the loads go through the ledger's own function, as all value does.
+Knows how such a shop is made in a few statements; the loads go through the ledger, as all value does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NAMES = UUID("0b8c1e0e-3f0a-4c55-8f8e-2d6f5a0c9b11")
 STORE_ID = uuid5(NAMES, "store")
 PROGRAM_ID = uuid5(NAMES, "program")
 
-# An account, its card and the keyed hash of its credential follow from a number, so that a script need not look them up.
+# Account, card and the hash that finds its credential follow from a number: no script need look them up.
 ACCOUNT_ID = "md5('account' || {n})::uuid"
 CARD_ID = "md5('card' || {n})::uuid"
 LOOKUP = "sha256(int8send({n}::bigint))"
@@ -31,7 +31,8 @@ insert into cards_card (id, account_id, program_id, last_four, state, issued_at)
 select {CARD_ID}, {ACCOUNT_ID}, %(program)s, lpad((n %% 10000)::text, 4, '0'), 'active', %(at)s
 from generate_series(1, %(accounts)s) as n;
 insert into cards_credential (id, card_id, method, lookup, counter, key_version, pin_failures, pin_tries_max)
-select md5('credential' || n)::uuid, {CARD_ID}, 'sun', {LOOKUP}, -1, 1, 0, 5 from generate_series(1, %(accounts)s) as n;
+select md5('credential' || n)::uuid, {CARD_ID}, 'sun', {LOOKUP}, -1, 1, 0, 5
+from generate_series(1, %(accounts)s) as n;
 select ledger_open_account({ACCOUNT_ID}, %(currency)s, %(at)s) from generate_series(1, %(accounts)s) as n;
 """.replace("{n}", "n")
 
@@ -39,8 +40,8 @@ LOAD = f"""
 select reply.outcome, count(*)
 from generate_series(1, %(accounts)s) as n, generate_series(1, 2) as lot,
     stored_value_load(
-        row(md5('load' || n || '/' || lot)::uuid, sha256(int8send(n)), %(origin)s, null, %(store)s, %(day)s, %(at)s, %(at)s,
-            'bench', '')::ledger_request,
+        row(md5('load' || n || '/' || lot)::uuid, sha256(int8send(n)), %(origin)s, null, %(store)s, %(day)s,
+            %(at)s, %(at)s, 'bench', '')::ledger_request,
         row('desk', null, null, null, null, {CARD_ID})::stored_value_presented,
         %(amount)s, %(currency)s, 'cash', '', %(cash)s) as reply
 group by reply.outcome

@@ -74,7 +74,9 @@ def own_site() -> Iterator[Site]:
 
 def migrate() -> None:
     done = subprocess.run(
-        [sys.executable, str(BASE_FOLDER / "manage.py"), "migrate", "--verbosity", "0"], capture_output=True, text=True
+        [sys.executable, str(BASE_FOLDER / "manage.py"), "migrate", "--verbosity", "0"],
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise SystemExit(f"The tables could not be made:\n{done.stderr.strip()}")
@@ -88,7 +90,7 @@ def close_connections() -> None:
 
 
 def fsync_ms(folder: Path) -> float:
-    """Measure what one small write to disk takes here, which no commit can undercut: the median in milliseconds."""
+    """Measure what one small write to disk takes here, which no commit undercuts: the median."""
     took = []
     with (folder / "fsync").open("wb") as file:
         for _ in range(FSYNC_SAMPLES):

@@ -1,0 +1,156 @@
+"""`./run bench`: P0 against redeem in SQL, by HTTP and in batches, with the ledger audit's verdict."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+
+from bench.figures import Contender, Line, print_table, race
+from bench.site import Site, fsync_ms, own_site
+
+AIM_SQL = 0.55
+AIM_HTTP = 0.15
+HTTP_CLIENTS = 16
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many rounds, and for how long each measures."""
+
+    rounds: int
+    seconds: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about 40 seconds")
+    parser.add_argument("--designs", action="store_true", help="compare the designs of docs/adr")
+    parser.add_argument("--only", choices=("sql", "http", "batches"), help="measure one part")
+    choices = parser.parse_args()
+    pace = Pace(2, 1) if choices.quick else Pace(9, 1)
+    started = time.monotonic()
+    print("Making a database of its own, with fsync on.", flush=True)
+    with own_site() as site:
+        prepare(site)
+        print(f"One write to this disk takes {fsync_ms(site.folder):.2f} ms.", flush=True)
+        if choices.designs:
+            print_table(measure_designs(site, pace))
+        else:
+            print_table(measure_redeem(site, pace, choices.only))
+            print(EXPLAINED)
+        clean = tell_audit()
+    print(f"Took {time.monotonic() - started:.0f} seconds.")
+    return 0 if clean else 1
+
+
+EXPLAINED = """
+P0 is one conditional UPDATE, one INSERT and one commit in one prepared statement and one round trip: the
+least that any ledger must do. Every ratio is to that P0 at the same number of clients, measured in the same
+rounds; "a second" tells only how busy this machine was. Each client spends from cards of its own."""
+
+
+def prepare(site: Site) -> None:
+    from bench.scripts import make_p0_tables
+    from bench.shop import ACCOUNTS, open_shop
+
+    print(f"Loading {ACCOUNTS:,} cards.", flush=True)
+    open_shop(site)
+    make_p0_tables(site)
+
+
+def measure_redeem(site: Site, pace: Pace, only: str | None) -> list[Line]:
+    """Measure what the product promises, or one part of it."""
+    lines = []
+    if only in (None, "sql"):
+        tell_generator(site)
+        for clients in (1, 8, 32):
+            lines += measure_sql(site, pace, clients)
+    if only in (None, "http"):
+        lines += measure_http(site, pace)
+    if only in (None, "batches"):
+        lines += measure_batches(site, pace)
+    return lines
+
+
+def measure_designs(site: Site, pace: Pace) -> list[Line]:
+    """Measure what docs/adr decides between. Ratios are to the site as it is."""
+    from bench.designs import measure_all
+
+    return measure_all(site, rounds=pace.rounds, seconds=pace.seconds)
+
+
+def measure_sql(site: Site, pace: Pace, clients: int) -> list[Line]:
+    from bench.clients import pgbench
+    from bench.scripts import P0, P0_BLOCK, redeem_script
+
+    contenders = [
+        Contender("P0", pgbench(site, P0, clients=clients)),
+        Contender("P0 in four round trips", pgbench(site, P0_BLOCK, clients=clients)),
+        Contender("SQL redeem", pgbench(site, redeem_script(), clients=clients)),
+    ]
+    title = f"{clients} client{'s' if clients > 1 else ''}"
+    return race(title, contenders, rounds=pace.rounds, seconds=pace.seconds, aims={"SQL redeem": AIM_SQL})
+
+
+def tell_generator(site: Site) -> None:
+    """Say what making ids, keys and times takes, which the redeem does and P0 needs less of."""
+    from bench.clients import pgbench
+    from bench.scripts import GENERATE
+
+    per_second = pgbench(site, GENERATE, clients=1)(1)
+    took_us = 1e6 / per_second
+    print(
+        f"Making the values of a redeem takes {took_us:.0f} us with its round trip, without a commit.",
+        flush=True,
+    )
+
+
+def measure_http(site: Site, pace: Pace) -> list[Line]:
+    from bench.clients import pgbench
+    from bench.scripts import P0
+    from bench.taps import enrol_terminals
+    from bench.web import redeems, warm_up, web_server
+
+    tappings = enrol_terminals(site, HTTP_CLIENTS)
+    with web_server() as port:
+        warm_up(port, tappings)
+        contenders = [
+            Contender("P0", pgbench(site, P0, clients=HTTP_CLIENTS)),
+            Contender("HTTP redeem, signed", redeems(port, tappings)),
+        ]
+        return race(
+            f"{HTTP_CLIENTS} clients",
+            contenders,
+            rounds=pace.rounds,
+            seconds=pace.seconds + 0.5,
+            aims={"HTTP redeem, signed": AIM_HTTP},
+        )
+
+
+def measure_batches(site: Site, pace: Pace) -> list[Line]:
+    from bench.batches import batches, one_by_one, pipelined, together
+    from bench.clients import pgbench
+    from bench.scripts import P0
+
+    contenders = [
+        Contender("P0", pgbench(site, P0, clients=1)),
+        Contender("one by one, from Python", batches(site, one_by_one)),
+        Contender("one pipeline, a commit each", batches(site, pipelined)),
+        Contender("one pipeline, one commit", batches(site, together)),
+    ]
+    return race("batches of 500", contenders, rounds=pace.rounds, seconds=pace.seconds)
+
+
+def tell_audit() -> bool:
+    from prepaid.ledger.audit import audit
+
+    findings = list(audit(findings_max=5))
+    for finding in findings:
+        print(f"The audit found {finding}")
+    print("The ledger is NOT clean." if findings else "The ledger audit found nothing: the ledger is clean.")
+    return not findings
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
