@@ -151,18 +151,18 @@ def database_settings() -> dict[str, Any]:
     known = {name: parameters.pop(name, "") for name in ("dbname", "user", "password", "host", "port")}
     options: dict[str, Any] = {"application_name": text("PREPAID_APPLICATION_NAME", "prepaid")} | parameters
     options["options"] = f"{parameters.get('options', '')} {switches}".strip()
+    # Without a number psycopg prepares nothing, not even what asks for it; with this one, nothing else (ADR 0005).
+    options["prepare_threshold"] = 2**31
     if DATABASE_POOL:
         options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "prepaid.runner.postgresql",
         "NAME": known["dbname"],
         "USER": known["user"],
         "PASSWORD": known["password"],
         "HOST": known["host"],
         "PORT": known["port"],
         "CONN_MAX_AGE": 0,
-        # A connection from the pool may be older than a restart of the server: it is tried before it is used.
-        "CONN_HEALTH_CHECKS": bool(DATABASE_POOL),
         "OPTIONS": options,
     }
 

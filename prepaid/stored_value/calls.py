@@ -12,6 +12,7 @@ import psycopg
 from django.db import OperationalError, connection
 from psycopg import errors
 from psycopg.rows import TupleRow
+from psycopg.types.numeric import Int8
 
 from prepaid.cards.presentation import Presentation
 from prepaid.ledger.errors import IdReused, PrepaidError, SequenceReused, TryAgain
@@ -84,12 +85,17 @@ def fetch(sql: str, values: list[Any]) -> TupleRow | None:
     try:
         connection.ensure_connection()
         with psycopg.Cursor(connection.connection) as cursor:
-            return cursor.execute(sql, values, prepare=True).fetchone()
+            return cursor.execute(sql, [_sized(value) for value in values], prepare=True).fetchone()
     except _LATER as error:
         connection.close_if_unusable_or_obsolete()
         raise TryAgain(str(error)) from error
     except OperationalError as error:
         raise TryAgain(str(error)) from error
+
+
+def _sized(value: Any) -> Any:
+    """Give every whole number one size: psycopg would choose by its value, and prepare anew for each choice."""
+    return Int8(value) if type(value) is int else value
 
 
 def transact(function: str, request: Request, values: list[Any], *, placeholders: str) -> Answer:
