@@ -151,7 +151,7 @@ def database_settings() -> dict[str, Any]:
     known = {name: parameters.pop(name, "") for name in ("dbname", "user", "password", "host", "port")}
     options: dict[str, Any] = {"application_name": text("PREPAID_APPLICATION_NAME", "prepaid")} | parameters
     options["options"] = f"{parameters.get('options', '')} {switches}".strip()
-    # Without a number psycopg prepares nothing, not even what asks for it; with this one, nothing else (ADR 0005).
+    # Without a number psycopg prepares nothing; with this one, only what asks for it (ADR 0005).
     options["prepare_threshold"] = 2**31
     if DATABASE_POOL:
         options["pool"] = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5}

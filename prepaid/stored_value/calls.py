@@ -39,8 +39,8 @@ STILL_SO = (
     "and store.timezone = %s::text and store.day_starts_at = %s::time"
 )
 ATTEMPTS_MAX = 3
-# A repeat that raced its first call, calls that locked in a circle: call again, the stored answer is there.
-_AGAIN = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
+# A repeat that raced its first call: call again, the stored answer is there.
+_AGAIN = errors.UniqueViolation
 _LATER = (errors.LockNotAvailable, errors.QueryCanceled, errors.OperationalError, psycopg.InterfaceError)
 
 
@@ -94,7 +94,7 @@ def fetch(sql: str, values: list[Any]) -> TupleRow | None:
 
 
 def _sized(value: Any) -> Any:
-    """Give every whole number one size: psycopg would choose by its value, and prepare anew for each choice."""
+    """Give every whole number one size: psycopg would choose by value, and prepare anew for each choice."""
     return Int8(value) if type(value) is int else value
 
 

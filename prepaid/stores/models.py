@@ -6,11 +6,19 @@ Knows where value is taken and by whom; must not know cards' insides, HTTP or sc
 from __future__ import annotations
 
 from datetime import time
+from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from prepaid.identifiers import uuid7
+
+
+def check_timezone(name: str) -> None:
+    """Refuse a name that is in no time-zone database: a store's business date could not be told."""
+    if name not in available_timezones():
+        raise ValidationError(f"{name} is not a time zone, such as Asia/Shanghai.")
 
 
 class Store(models.Model):
@@ -21,7 +29,7 @@ class Store(models.Model):
     name = models.CharField(max_length=80)
     name_zh = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3)
-    timezone = models.CharField(max_length=64, default="Asia/Shanghai")
+    timezone = models.CharField(max_length=64, default="Asia/Shanghai", validators=[check_timezone])
     day_starts_at = models.TimeField(
         default=time.min, help_text="Local time at which the business date changes."
     )

@@ -244,7 +244,7 @@ class Model:
             return "original_not_reversible"
         if found.undone:
             return "already_reversed"
-        refunded = any(one.reason is None for one in self.refunds_of(original))
+        refunded = any(one.reason is None and not one.undone for one in self.refunds_of(original))
         return "original_not_reversible" if refunded or found.resolution else None
 
     days: dict[UUID, date] = field(default_factory=dict)

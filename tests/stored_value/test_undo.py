@@ -12,6 +12,7 @@ from prepaid.money import Money
 from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.refund import refund
 from prepaid.stores.models import Terminal
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
 
@@ -198,3 +199,27 @@ def test_reversal_of_another_terminal_s_transaction_is_declined(shop: Shop, held
 
     assert shop.reverse(original.id).reason == "original_unknown"
     assert held.balance() == 9_900
+
+
+def test_reversal_stops_at_a_closed_batch_but_its_repeat_is_told(shop: Shop, held: HeldCard) -> None:
+    reversed_before, closed = shop.redeem(held, 100), shop.redeem(held, 200)
+    shop.reverse(reversed_before.id)
+    shop.terminal.closed_through_sequence = closed.sequence or 0
+    before = figures()
+
+    late, repeat = shop.reverse(closed.id), shop.reverse(reversed_before.id)
+
+    assert (late.outcome, late.reason) == ("declined", "original_not_reversible")
+    assert (repeat.outcome, repeat.money_moved) == ("approved", False)
+    assert figures() == before
+
+
+def test_redeem_whose_refund_was_voided_can_be_voided(shop: Shop, held: HeldCard) -> None:
+    original = shop.redeem(held, 100)
+    mistaken = refund(shop.request(), original.id, Money(40, "CNY"))
+    assert shop.void(original.id).reason == "original_not_reversible"
+    shop.void(mistaken.id)
+
+    assert shop.void(original.id).approved
+    assert held.balance() == 10_000
+    assert_ledger_is_clean()

@@ -24,6 +24,8 @@ from prepaid.stores.models import Till
 
 OPERATOR = "manage"
 
+NO_PROGRAM = "There is no program to issue under: ./run makes the demonstration's, or add one in the admin."
+
 
 class Command(BaseCommand):
     help = "Issue, activate and load a card; number, PIN and printed code are shown this once."
@@ -61,7 +63,7 @@ def find_program(code: str | None) -> Program:
     programs = Program.objects.order_by("code")
     program = (programs.filter(code=code) if code else programs).first()
     if program is None:
-        raise CommandError(f"There is no program {code}." if code else "There is no program to issue under: ./run makes the demonstration's, or add one in the admin.")
+        raise CommandError(f"There is no program {code}." if code else NO_PROGRAM)
     return program
 
 
