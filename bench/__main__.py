@@ -12,28 +12,41 @@ from bench.site import Site, fsync_ms, own_site
 AIM_SQL = 0.55
 AIM_HTTP = 0.15
 HTTP_CLIENTS = 16
+BLOCK_CLIENTS = 8
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How many rounds, and for how long each measures."""
+    """How many rounds, for how long each measures, and with how many clients."""
 
     rounds: int
     seconds: float
+    clients: tuple[int, ...]
+
+
+FULL = Pace(4, 2, (1, 8, 32))
+QUICK = Pace(2, 1, (8,))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: about 40 seconds")
+    parser.add_argument(
+        "--quick", action="store_true", help="8 clients alone, fewer and shorter rounds: a minute"
+    )
     parser.add_argument("--designs", action="store_true", help="compare the designs of docs/adr")
+    parser.add_argument(
+        "--instructions", action="store_true", help="count them for each design, with valgrind"
+    )
     parser.add_argument("--only", choices=("sql", "http", "batches"), help="measure one part")
     choices = parser.parse_args()
-    pace = Pace(2, 1) if choices.quick else Pace(9, 1)
+    pace = QUICK if choices.quick else FULL
     started = time.monotonic()
     print("Making a database of its own, with fsync on.", flush=True)
     with own_site() as site:
         prepare(site)
         print(f"One write to this disk takes {fsync_ms(site.folder):.2f} ms.", flush=True)
+        if choices.instructions:
+            return count_instructions(site)
         if choices.designs:
             print_table(measure_designs(site, pace))
         else:
@@ -64,7 +77,7 @@ def measure_redeem(site: Site, pace: Pace, only: str | None) -> list[Line]:
     lines = []
     if only in (None, "sql"):
         tell_generator(site)
-        for clients in (1, 8, 32):
+        for clients in pace.clients:
             lines += measure_sql(site, pace, clients)
     if only in (None, "http"):
         lines += measure_http(site, pace)
@@ -86,11 +99,25 @@ def measure_sql(site: Site, pace: Pace, clients: int) -> list[Line]:
 
     contenders = [
         Contender("P0", pgbench(site, P0, clients=clients)),
-        Contender("P0 in four round trips", pgbench(site, P0_BLOCK, clients=clients)),
         Contender("SQL redeem", pgbench(site, redeem_script(), clients=clients)),
     ]
+    if clients == BLOCK_CLIENTS:
+        contenders.append(Contender("P0 in four round trips", pgbench(site, P0_BLOCK, clients=clients)))
     title = f"{clients} client{'s' if clients > 1 else ''}"
     return race(title, contenders, rounds=pace.rounds, seconds=pace.seconds, aims={"SQL redeem": AIM_SQL})
+
+
+def count_instructions(site: Site) -> int:
+    """Count what timing on a busy machine cannot tell. Returns the exit code."""
+    from bench.instructions import count_all, find_valgrind, print_counts
+
+    if find_valgrind() is None:
+        print(
+            "valgrind is needed to count instructions and was not found (Debian: apt-get install valgrind)."
+        )
+        return 1
+    print_counts(count_all(site))
+    return 0
 
 
 def tell_generator(site: Site) -> None:

@@ -77,5 +77,11 @@ def redeem_statement(function: str = "stored_value_redeem") -> str:
     return sql % tuple(value.replace("{n}", ":n") for value in [*request, *presented, *rest])
 
 
+def statement_of(script: str) -> str:
+    """Give a script's statement alone, on one line, and without rows to print."""
+    words = " ".join(line for line in script.splitlines() if not line.startswith("\\")).strip().rstrip(";")
+    return f"{words} where reply.outcome is null" if " as reply" in words else words
+
+
 def redeem_script(function: str = "stored_value_redeem") -> str:
     return CHOOSE + redeem_statement(function) + ";\n"
