@@ -11,7 +11,6 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
 
 from bench.shop import ACCOUNTS
 from bench.site import Site
@@ -54,8 +53,15 @@ def run(site: Site, path: Path, *, clients: int, search_path: str, seconds: floa
         capture_output=True,
         text=True,
     )
-    told = re.findall(r"^progress: ([\d.]+) s, ([\d.]+) tps", done.stderr, re.MULTILINE)
-    counted = [float(tps) for second, tps in told if float(second) > WARM_UP_S + 0.5]
-    if done.returncode or not counted or re.search(r"aborted|ERROR", done.stderr):
+    total = re.search(r"actually processed: (\d+)(?s:.*)^tps = ([\d.]+)", done.stdout, re.MULTILINE)
+    told = re.findall(r"^progress: ([\d.]+) s, ([\d.]+) tps", done.stderr, re.MULTILINE)[:WARM_UP_S]
+    if done.returncode or not total or len(told) < WARM_UP_S or re.search(r"aborted|ERROR", done.stderr):
         raise SystemExit(f"pgbench failed:\n{done.stderr}\n{done.stdout}")
-    return mean(counted)
+    transactions, tps = int(total.group(1)), float(total.group(2))
+    # The last line of progress comes or not, so what counts is the whole less the warm-up.
+    warm_s, warm_transactions, before_s = 0.0, 0.0, 0.0
+    for second, rate in told:
+        warm_s = float(second)
+        warm_transactions += float(rate) * (warm_s - before_s)
+        before_s = warm_s
+    return (transactions - warm_transactions) / (transactions / tps - warm_s)
