@@ -41,10 +41,10 @@ begin
         v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
         v_reason := coalesce(
             case
-                when p_amount > v_card.redeem_single_max then 'limit_single'
-                when v_after.redeemed_today + p_amount > v_card.redeem_day_max then 'limit_day'
+                when p_amount > (v_card.program).redeem_single_max then 'limit_single'
+                when v_after.redeemed_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
                 when v_again or p_presented.method = 'desk' then null
-                when p_presented.method = 'number' or p_amount > v_card.pin_above
+                when p_presented.method = 'number' or p_amount > (v_card.program).pin_above
                     then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
             end,
             case

@@ -14,10 +14,7 @@ begin
         where credential.method = 'sun' and credential.lookup = p_presented.lookup and credential.counter < p_presented.counter
             and card.id = credential.card_id and program.id = card.program_id and 'sun' = any (program.allowed_credentials)
         returning card.id, card.account_id, card.last_four, card.state, card.expires_on, credential.id, null::bigint,
-            program.code, program.currency,
-            program.load_single_max, program.load_day_max, program.redeem_single_max, program.redeem_day_max,
-            program.balance_max, program.value_valid_months, program.consumption_order, program.allowed_credentials,
-            program.pin_above, program.scope_store_ids
+            program
         into v_card;
     end if;
     if v_card.card_id is null then

@@ -36,7 +36,7 @@ begin
     where account_id = (v.account).id and id = p_original;
     select * into v_taken from ledger_take(
         (v.account).lots, p_amount, p_request.business_date, (v.account).id, p_merchant,
-        (v.card).consumption_order = 'proportional');
+        ((v.card).program).consumption_order = 'proportional');
     v_after := ledger_begin_day(v.account, p_request.business_date);
     v_after.lots := v_taken.lots;
     v_after.balance := (v.account).balance - p_amount;

@@ -5,19 +5,13 @@ declare
     v_card stored_value_card;
 begin
     if p_presented.method = 'desk' then
-        select card.id, card.account_id, card.last_four, card.state, card.expires_on, null, null, program.code, program.currency,
-            program.load_single_max, program.load_day_max, program.redeem_single_max, program.redeem_day_max,
-            program.balance_max, program.value_valid_months, program.consumption_order, program.allowed_credentials,
-            program.pin_above, program.scope_store_ids
+        select card.id, card.account_id, card.last_four, card.state, card.expires_on, null, null, program
         into v_card
         from cards_card as card join cards_program as program on program.id = card.program_id
         where card.id = p_presented.card_id;
     elsif p_presented.lookup is not null then
         select card.id, card.account_id, card.last_four, card.state, card.expires_on, credential.id, credential.counter,
-            program.code, program.currency,
-            program.load_single_max, program.load_day_max, program.redeem_single_max, program.redeem_day_max,
-            program.balance_max, program.value_valid_months, program.consumption_order, program.allowed_credentials,
-            program.pin_above, program.scope_store_ids
+            program
         into v_card
         from cards_credential as credential
         join cards_card as card on card.id = credential.card_id

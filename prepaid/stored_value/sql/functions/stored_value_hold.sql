@@ -24,11 +24,11 @@ begin
         v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
         v_reason := case
             when p_currency <> v_account.currency then 'currency_mismatch'
-            when p_amount > v_card.redeem_single_max then 'limit_single'
-            when v_today + p_amount > v_card.redeem_day_max then 'limit_day'
+            when p_amount > (v_card.program).redeem_single_max then 'limit_single'
+            when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
         end;
     end if;
-    if v_reason is null and (p_presented.method = 'number' or (p_amount > v_card.pin_above and p_presented.method <> 'desk')) then
+    if v_reason is null and (p_presented.method = 'number' or (p_amount > (v_card.program).pin_above and p_presented.method <> 'desk')) then
         v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
     end if;
     if v_reason is null then
@@ -37,7 +37,7 @@ begin
         v_available := greatest(v_spendable - v_account.held, 0);
         v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
         v_reason := case
-            when v_today + p_amount > v_card.redeem_day_max then 'limit_day'
+            when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
             when p_amount <= v_available then null
             when p_amount <= v_spendable then 'insufficient_because_of_hold'
             else 'insufficient_funds'

@@ -9,7 +9,7 @@ declare
     v_card stored_value_card := stored_value_find_card(p_presented);
     v_account ledger_account;
 begin
-    reason := stored_value_refuse_card(v_card, p_presented, p_store, p_business_date, v_card.currency);
+    reason := stored_value_refuse_card(v_card, p_presented, p_store, p_business_date, (v_card.program).currency);
     -- A known card that may not be used is still told to the shop; only one that does not prove itself is not.
     if v_card.card_id is null or reason in ('card_unknown', 'credential_refused', 'credential_replayed') then
         return;
@@ -25,7 +25,7 @@ begin
     account_id := v_card.account_id;
     last_four := v_card.last_four;
     state := case when v_card.state = 'active' and v_card.expires_on < p_business_date then 'expired' else v_card.state end;
-    program_code := v_card.program_code;
+    program_code := (v_card.program).code;
     currency := v_account.currency;
     balance := v_account.balance;
     held := v_account.held;

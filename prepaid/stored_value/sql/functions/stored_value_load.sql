@@ -28,9 +28,9 @@ begin
         end if;
         v_reason := case
             when p_currency <> v_account.currency then 'currency_mismatch'
-            when p_amount > v_card.load_single_max then 'limit_single'
-            when v_after.loaded_today + p_amount > v_card.load_day_max then 'limit_day'
-            when v_account.balance + p_amount > v_card.balance_max then 'limit_balance'
+            when p_amount > (v_card.program).load_single_max then 'limit_single'
+            when v_after.loaded_today + p_amount > (v_card.program).load_day_max then 'limit_day'
+            when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
         end;
     end if;
     if v_reason is not null then
@@ -38,10 +38,10 @@ begin
             p_request, 'load', v_reason, p_amount, 0, p_currency, null, null, null, v_card, null, null);
         return;
     end if;
-    v_expires_on := (p_request.business_date + make_interval(months => v_card.value_valid_months))::date;
+    v_expires_on := (p_request.business_date + make_interval(months => (v_card.program).value_valid_months))::date;
     v_after.lot_count := v_account.lot_count + 1;
     v_after.lots := ledger_put(
-        v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, v_card.consumption_order = 'bonus_first');
+        v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, (v_card.program).consumption_order = 'bonus_first');
     v_after.balance := v_account.balance + p_amount;
     v_after.loaded_today := v_after.loaded_today + p_amount;
     insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)

@@ -41,10 +41,10 @@ begin
         v_reason := coalesce(
             case
                 when p_currency <> v_account.currency then 'currency_mismatch'
-                when p_amount > v_card.redeem_single_max then 'limit_single'
-                when v_after.redeemed_today + p_amount > v_card.redeem_day_max then 'limit_day'
+                when p_amount > (v_card.program).redeem_single_max then 'limit_single'
+                when v_after.redeemed_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
                 when v_again or p_presented.method = 'desk' then null
-                when p_presented.method = 'number' or p_amount > v_card.pin_above
+                when p_presented.method = 'number' or p_amount > (v_card.program).pin_above
                     then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
             end,
             case
@@ -55,7 +55,7 @@ begin
         exit when v_reason is not null;
         v_taken := ledger_take(
             v_account.lots, v_approved, p_request.business_date, v_account.id, p_merchant,
-            v_card.consumption_order = 'proportional');
+            (v_card.program).consumption_order = 'proportional');
         v_after.lots := v_taken.lots;
         v_after.balance := v_account.balance - v_approved;
         v_after.redeemed_today := v_after.redeemed_today + v_approved;

@@ -37,7 +37,7 @@ begin
         return;
     end if;
     select * into v_given from stored_value_refunded_lots(
-        v.account, v.transaction, p_amount, (v.card).consumption_order = 'bonus_first');
+        v.account, v.transaction, p_amount, ((v.card).program).consumption_order = 'bonus_first');
     v_after := v.account;
     v_after.lots := v_given.lots;
     v_after.balance := (v.account).balance + p_amount;

@@ -7,13 +7,13 @@ begin
     return case
         when p_card.card_id is null then coalesce(p_presented.refusal, 'card_unknown')
         when p_presented.refusal is not null then p_presented.refusal
-        when p_presented.method <> 'desk' and p_presented.method <> all (p_card.allowed) then 'credential_refused'
+        when p_presented.method <> 'desk' and p_presented.method <> all ((p_card.program).allowed_credentials) then 'credential_refused'
         when p_presented.method = 'sun' and (p_presented.counter is null or p_presented.counter <= p_card.counter)
             then 'credential_replayed'
         when p_card.state = 'active' and (p_card.expires_on is null or p_card.expires_on >= p_business_date) then
             case
-                when p_card.scope_store_ids is not null and p_store <> all (p_card.scope_store_ids) then 'out_of_scope'
-                when p_currency <> p_card.currency then 'currency_mismatch'
+                when (p_card.program).scope_store_ids is not null and p_store <> all ((p_card.program).scope_store_ids) then 'out_of_scope'
+                when p_currency <> (p_card.program).currency then 'currency_mismatch'
             end
         when p_card.state = 'issued' then 'card_not_active'
         when p_card.state = 'blocked' then 'card_blocked'

@@ -14,6 +14,6 @@ begin
         p_request.recorded_at, p_hash);
     return row(
         p_request.id, p_type, case when p_reason is null then 'approved' else 'declined' end, p_reason, p_approved, p_currency,
-        p_balance, p_available, p_card.last_four, p_card.program_code, p_original, p_request.recorded_at, p_hash, false,
+        p_balance, p_available, p_card.last_four, (p_card.program).code, p_original, p_request.recorded_at, p_hash, false,
         p_request.origin_id, p_request.sequence, p_card.card_id)::stored_value_reply;
 end $$;

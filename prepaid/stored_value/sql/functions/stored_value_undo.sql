@@ -54,7 +54,7 @@ begin
         end;
     end if;
     if v_reason is null and v_moves then
-        select * into v_after.lots, v_legs from stored_value_undone_lots(v_account, v_transaction, v_card.consumption_order = 'bonus_first');
+        select * into v_after.lots, v_legs from stored_value_undone_lots(v_account, v_transaction, (v_card.program).consumption_order = 'bonus_first');
         if v_after.lots is null then
             v_reason := 'insufficient_funds';
         elsif v_transaction.type in ('load', 'refund') and v_account.balance - v_transaction.amount < v_account.held then
