@@ -17,7 +17,7 @@ _OPEN_AGAIN = (
     "update ledger_account set lots = array(select "
     "row(open.lot_no, lot.bonus, open.remaining, lot.expires_on)::ledger_open_lot "
     "from unnest(lots) as open join ledger_lot as lot on lot.account_id = id and lot.lot_no = open.lot_no "
-    "order by not lot.bonus, lot.expires_on nulls last, lot.lot_no) where id = %s"
+    "order by lot.bonus <> %s, lot.expires_on nulls last, lot.lot_no) where id = %s"
 )
 _LOTS = (
     "array(select row(lot.bonus, open.remaining, lot.expires_on, lot.tender, lot.campaign)::text "
@@ -40,7 +40,7 @@ def add_lot(
     with connect_as(SUPERUSER) as superuser:
         superuser.execute("set session_replication_role = replica")
         superuser.execute(_AS_BONUS, [bonus, expires_on, campaign, bonus, held.account_id])
-        superuser.execute(_OPEN_AGAIN, [held.account_id])
+        superuser.execute(_OPEN_AGAIN, [shop.program.consumption_order == "bonus_first", held.account_id])
 
 
 def lots_of(held: HeldCard) -> list[str]:
