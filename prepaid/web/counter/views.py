@@ -22,7 +22,16 @@ from prepaid.web.counter import finding
 from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
 from prepaid.web.counter.receipts import receipt_of
-from prepaid.web.counter.screen import Mode, Notice, Screen, list_recent, notice_of, open_card, refusal_of
+from prepaid.web.counter.screen import (
+    Mode,
+    Notice,
+    Screen,
+    list_recent,
+    notice_of,
+    open_card,
+    refusal_of,
+    tell_done,
+)
 from prepaid.web.counter.stream import last_tap_id
 
 KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
@@ -38,6 +47,8 @@ def counter(request: StaffRequest, place: Place, card_id: UUID | None = None) ->
         screen.open = open_card(card_id, place)
         if screen.open is None:
             screen.notice = Notice("bad", _("There is no such card."))
+        else:
+            tell_done(screen, _uuid(request.GET.get("done")))
     return _show(request, screen)
 
 
