@@ -59,7 +59,8 @@ document.addEventListener("keydown", (event) => {
 // A form that only looks is answered in the drawer; one that does something leaves the page, and once.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.id !== "life") return;
+  // Not form.id: the form has a field of that name.
+  if (!form.matches("#life")) return;
   if (drawer && form.matches("[data-drawer-form]")) {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(form));

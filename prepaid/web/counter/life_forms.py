@@ -23,6 +23,7 @@ from prepaid.web.counter.issuing import find_new_tap
 
 UUID_VERSION = 7
 TENDERS = (("cash", gettext_lazy("Cash")), ("bank_transfer", gettext_lazy("Bank transfer")))
+NO_CARD = gettext_lazy("No card was found. Tap or scan the other card, or type its number.")
 
 
 class LifeForm(forms.Form):
@@ -77,14 +78,21 @@ class HolderForm(LifeForm):
 class ToCardForm(LifeForm):
     """Another card, scanned, typed or tapped."""
 
+    use_required_attribute = False
     to = forms.CharField(
         label=gettext_lazy("To which card"),
         max_length=120,
-        required=False,
+        error_messages={"required": NO_CARD},
         help_text=gettext_lazy("Tap it, scan its code, or type its whole number."),
     )
     to_card = forms.UUIDField(required=False, widget=forms.HiddenInput)
     field_order = ("id", "to_card", "to", "amount", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Ask for a text only where no card was tapped."""
+        super().__init__(*args, **kwargs)
+        if self.is_bound and self.data.get("to_card"):
+            self.fields["to"].required = False
 
     def clean(self) -> dict[str, Any]:
         """Find the other card: what was typed comes before what was tapped."""
@@ -96,9 +104,9 @@ class ToCardForm(LifeForm):
         elif not text and cleaned.get("to_card"):
             cleaned["target"] = get_card(cleaned["to_card"])
         target = cleaned.get("target")
-        if target is None:
-            self.add_error("to", _("No card was found. Tap or scan the other card, or type its number."))
-        elif target.account_id == self.card.account_id:
+        if target is None and not self.has_error("to"):
+            self.add_error("to", NO_CARD)
+        elif target is not None and target.account_id == self.card.account_id:
             self.add_error("to", _("This is a card of the same account: it has the same value already."))
         return cleaned
 

@@ -136,5 +136,7 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
     for each in (card, target) if target else (card,):
         assert each is not None, "a target that is none is not listed"
         account = each.account_id
-        sums.append(Sum(each.number_masked, before[account].balance, after[account].balance))
+        holder = each.account.holder
+        name = f"{each.number_masked} · {holder.name}" if holder else each.number_masked
+        sums.append(Sum(name, before[account].balance, after[account].balance))
     return Look(sums=sums, reason=None, target=target)

@@ -137,7 +137,7 @@ def _arm_void(screen: Screen, original: UUID) -> None:
     if (
         screen.open is None
         or answer is None
-        or answer.presented_id != screen.open.card.id
+        or answer.account_id != screen.open.card.account_id
         or not answer.currency
     ):
         screen.notice = refusal_of("original_unknown")
@@ -186,7 +186,8 @@ def _commit(screen: Screen, action: Action) -> None:
         return
     screen.notice = notice_of(answer, action)
     screen.done = answer if answer.approved else None
-    screen.open = open_card(answer.card_id or action.card_id, screen.place)
+    # What a card did that was replaced since is voided on the card that took its place.
+    screen.open = open_card(action.card_id, screen.place)
 
 
 def _set_mode(screen: Screen, kind: Kind) -> None:
