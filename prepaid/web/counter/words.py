@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 STATE_NAMES = {
     "issued": gettext_lazy("Not active"),
@@ -36,7 +36,7 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("reactivate", None): gettext_lazy("Expired value reactivated"),
 }
 CHANGE_NAMES: dict[str, str | Promise] = {
-    "issue": gettext_lazy("Issued"),
+    "issue": pgettext_lazy("card event", "Issued"),
     "activate": gettext_lazy("Activated"),
     "block": gettext_lazy("Blocked"),
     "unblock": gettext_lazy("Unblocked"),
