@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
+from django.db import connection
+
 from prepaid.cards.presentation import at_the_desk
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
@@ -18,6 +20,16 @@ from prepaid.stored_value.card_changes import CHANGE, change_values
 from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 
+# Where the value of a transaction went, by kind of general account.
+_DESTINATIONS = """
+select general.kind, sum(transfer.amount)::bigint
+from ledger_answer as answer
+join ledger_transfer as transfer using (account_id, position)
+join ledger_general_account as general on general.id = transfer.credit_account
+where answer.id = %s
+group by general.kind
+order by general.kind
+"""
 # How money goes back to a card holder.
 PaidOutBy = Literal["cash", "bank_transfer"]
 
@@ -94,3 +106,15 @@ def pay_out(
             f"%s::uuid, %s::uuid, %s::uuid, {CHANGE}"
         ),
     )
+
+
+def find_destinations(transaction_id: UUID) -> dict[str, int]:
+    """Give where the value of a payout went: kind of general account to minor units, by kind."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DESTINATIONS, [transaction_id])
+        return dict(cursor.fetchall())
+
+
+def paid_minor_of(destinations: dict[str, int]) -> int:
+    """Add up what of a payout went to the holder."""
+    return sum(amount for kind, amount in destinations.items() if kind in get_args(PaidOutBy))

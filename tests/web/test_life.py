@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from prepaid.cards.models import Account, Card, CardEvent
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.stored_value.issue import IssuedCard
+from prepaid.stored_value.return_card import return_card
 from tests.shop import assert_ledger_is_clean
 from tests.web.conftest import Desk, open_desk
 
@@ -239,7 +241,7 @@ def test_a_merge_closes_the_card_and_its_void_opens_it(manager: Desk) -> None:
     page = post(manager, made, "merge", to_card=other.card.id)
     assert "The card is closed." in page.content.decode()
     done = manager.client().get(confirm(manager, made, "merge", page)["Location"]).content.decode()
-    assert "Merged, and the card is closed." in done
+    assert "Merged, and the card is closed:" in done
     assert (state(made), manager.figures(other)) == ("closed", (10_500, 2))
     assert "Void" in done
     assert_ledger_is_clean()
@@ -263,7 +265,8 @@ def test_cash_out_and_closing_pay_what_was_shown(manager: Desk) -> None:
 
     answer = confirm(manager, made, "close", post(manager, made, "close", **asked))
     assert (state(made), manager.figures(made)) == ("closed", (0, 4))
-    assert "The card is closed." in manager.client().get(answer["Location"]).content.decode()
+    done = manager.client().get(answer["Location"]).content.decode()
+    assert "The card is closed. Paid out:" in done
     assert_ledger_is_clean()
 
 
@@ -285,3 +288,22 @@ def test_another_till_s_transaction_is_not_told_as_just_done(manager: Desk) -> N
     page = post(manager, made, "cash-out", amount="30")
     address = confirm(manager, made, "cash-out", page)["Location"]
     assert 'id="notice"' not in elsewhere.client().get(address).content.decode()
+
+
+def test_receipt_of_a_return_tells_what_went_where(manager: Desk) -> None:
+    made = manager.issue(balance=10_000)
+    request = manager.shop.request(
+        origin=manager.shop.counter, sequence=None, occurred_at=timezone.now(), recorded_at=timezone.now()
+    )
+    answer = return_card(
+        request, made.card.id, paid_minor=9_000, retained_minor=1_000, tender="bank_transfer", note="art. 18"
+    )
+    client = manager.client()
+    receipt = re.sub(
+        r"\s+", " ", re.sub("<[^>]+>", " ", client.get(f"/receipts/{answer.id}").content.decode())
+    )
+    assert "Card return ¥100.00" in receipt
+    assert "Paid back by bank transfer ¥90.00" in receipt
+    assert "Retained by the store ¥10.00" in receipt
+    done = re.sub("<[^>]+>", "", client.get(f"/counter/{made.card.id}?done={answer.id}").content.decode())
+    assert "Paid out: ¥90.00" in done

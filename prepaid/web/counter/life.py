@@ -170,7 +170,7 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
 
 def _carried(form: LifeForm, asked: dict[str, Any]) -> list[tuple[str, Any]]:
     """List what the confirming form carries back: what was asked, as it was read."""
-    read = {name: asked[name] for name in ("paid_minor", "bonus_minor") if name in asked}
+    read: dict[str, Any] = {name: asked[name] for name in ("paid_minor", "bonus_minor") if name in asked}
     if asked.get("target") is not None:
         read["to_card"] = asked["target"].id
     as_sent = {name: form[name].value() for name in form.fields if name not in ("to", "to_card")}
@@ -179,8 +179,7 @@ def _carried(form: LifeForm, asked: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _begin_again(form: LifeForm) -> None:
     """Give a form a new id: under the old one an answer is stored."""
-    form.data = form.data.copy()
-    form.data["id"] = str(uuid7())
+    form.data = {**form.data.dict(), "id": str(uuid7())}  # type: ignore[attr-defined]
 
 
 def _initial(request: StaffRequest, place: Place) -> dict[str, Any]:

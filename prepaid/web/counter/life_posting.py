@@ -14,8 +14,6 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from prepaid.cards.models import Card
 from prepaid.keys import site_keys
@@ -28,11 +26,7 @@ from prepaid.stored_value.requests import Request
 from prepaid.stored_value.return_card import return_card
 from prepaid.web.access import Place
 from prepaid.web.counter.acts import Code
-
-TENDER_NAMES = {
-    "cash": gettext_lazy("Paid back in cash"),
-    "bank_transfer": gettext_lazy("Paid back by bank transfer"),
-}
+from prepaid.web.counter.words import DESTINATION_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +124,9 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
     sums = []
     if asked.get("tender"):
         paid = asked["paid_minor"] or 0 if code == "close" else answer.approved_minor
-        sums.append(Sum(TENDER_NAMES[asked["tender"]], paid))
+        sums.append(Sum(DESTINATION_NAMES[asked["tender"]], paid))
         if asked.get("bonus_minor"):
-            sums.append(Sum(_("Bonus taken back"), asked["bonus_minor"]))
+            sums.append(Sum(DESTINATION_NAMES["promotion"], asked["bonus_minor"]))
     for each in (card, target) if target else (card,):
         assert each is not None, "a target that is none is not listed"
         account = each.account_id

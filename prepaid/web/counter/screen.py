@@ -25,6 +25,7 @@ from prepaid.stored_value.answers import Answer, Balance, Refused
 from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
+from prepaid.stored_value.pay_out import find_destinations, paid_minor_of
 from prepaid.stored_value.reasons import reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
@@ -56,6 +57,14 @@ class Notice:
     text: str = ""
     answer: Answer | None = None
     new_card_tap: int | None = None
+    # Where less went to the holder than left the card.
+    paid_minor: int | None = None
+
+    @property
+    def amount_minor(self) -> int:
+        """Give the amount that stands beside the title."""
+        approved = 0 if self.answer is None else self.answer.approved_minor
+        return approved if self.paid_minor is None else self.paid_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,12 +261,14 @@ def tell_done(screen: Screen, transaction_id: UUID | None) -> None:
     titles = {
         "move": _("Moved"),
         "cash_out": _("Paid out"),
-        "card_return": _("The card is closed."),
+        "card_return": _("The card is closed. Paid out:"),
     }
     title = titles.get(answer.type, "")
     if answer.type == "move" and screen.open.card.state == "closed":
-        title = _("Merged, and the card is closed.")
-    screen.notice = Notice("good", title, answer=answer)
+        title = _("Merged, and the card is closed:")
+    paid_out = answer.type in ("cash_out", "card_return")
+    paid_minor = paid_minor_of(find_destinations(answer.id)) if paid_out else None
+    screen.notice = Notice("good", title, answer=answer, paid_minor=paid_minor)
     screen.done = answer
 
 

@@ -49,3 +49,10 @@ CHANGE_NAMES: dict[str, str | Promise] = {
     "close": gettext_lazy("Closed"),
     "reopen": gettext_lazy("Opened again by a void"),
 }
+# Where the value of a payout went.
+DESTINATION_NAMES = {
+    "cash": gettext_lazy("Paid back in cash"),
+    "bank_transfer": gettext_lazy("Paid back by bank transfer"),
+    "promotion": gettext_lazy("Bonus taken back"),
+    "fees": gettext_lazy("Retained by the store"),
+}
