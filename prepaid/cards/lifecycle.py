@@ -38,7 +38,8 @@ RULES = (
     Rule("unblock", (State.BLOCKED,), State.ACTIVE),
     Rule("report_lost", (State.ISSUED, State.ACTIVE, State.BLOCKED), State.LOST),
     Rule("recover", (State.LOST,), State.ACTIVE),
-    Rule("replace", (State.ACTIVE, State.LOST), State.CLOSED),
+    # A closed one as well, once: a refund may come back to an account that no card presents any more.
+    Rule("replace", (State.ACTIVE, State.LOST, State.CLOSED), State.CLOSED),
     Rule("exchange", (State.ACTIVE,), State.CLOSED),
     Rule("set_pin", (State.ISSUED, State.ACTIVE), None),
     Rule("reassign", (State.ACTIVE,), None),

@@ -96,6 +96,9 @@ def _make(
     if change == "exchange" and not has_expired:
         raise ChangeRefused(card_id, change=change, state=old.state)
     change_state(card_id, change, actor=actor, at=at, reason=reason)
+    # Behind the lock on the old card's row: each card has one successor.
+    if Card.objects.filter(replaces=old).exists():
+        raise ChangeRefused(card_id, change=change, state="replaced")
     new = Card(
         id=new_card_id,
         account=old.account,

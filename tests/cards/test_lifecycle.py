@@ -28,7 +28,7 @@ AFTERWARDS: dict[str, tuple[str | None, ...]] = {
     "active": (None, "blocked", None, "lost", None, "closed", "closed", "active", "active", "closed", None),
     "blocked": (None, None, "active", "lost", None, None, None, None, None, "closed", None),
     "lost": (None, None, None, None, "active", "closed", None, None, None, "closed", None),
-    "closed": (None, None, None, None, None, None, None, None, None, None, "active"),
+    "closed": (None, None, None, None, None, "closed", None, None, None, None, "active"),
 }
 TABLE = {before: dict(zip(CHANGES, row, strict=True)) for before, row in AFTERWARDS.items()}
 CASES = [(before, change, after) for before, row in TABLE.items() for change, after in row.items()]

@@ -59,7 +59,7 @@ class Lives(RuleBasedStateMachine):
         self.states = ["active"] * ACCOUNTS
         self.balances = [0] * ACCOUNTS
         # What may be voided: its id, and what its void does to each account and to whose card.
-        self.done: list[tuple[UUID, dict[int, int], int | None]] = []
+        self.done: list[tuple[UUID, dict[int, int], UUID | None]] = []
         for place in range(ACCOUNTS):
             self.load(place, 1_000)
 
@@ -79,7 +79,8 @@ class Lives(RuleBasedStateMachine):
             return
         for place, change in effect.items():
             self.balances[place] += change
-        self.done.append((answer.id, effect, closes.get("closes")))
+        closed = self.cards[closes["closes"]] if closes else None
+        self.done.append((answer.id, effect, closed))
 
     @rule(place=which, amount=amounts)
     def load(self, place: int, amount: int) -> None:
@@ -147,9 +148,9 @@ class Lives(RuleBasedStateMachine):
         try:
             replace(self.request(), self.cards[place], new_card_id=new_card_id, reason="gone")
         except ChangeRefused:
-            assert self.states[place] not in ("active", "lost")
+            assert self.states[place] == "blocked"
         else:
-            assert self.states[place] in ("active", "lost")
+            assert self.states[place] != "blocked"
             self.cards[place], self.states[place] = new_card_id, "active"
         assert figures() == before
 
@@ -176,9 +177,10 @@ class Lives(RuleBasedStateMachine):
             return
         for place, change in effect.items():
             self.balances[place] -= change
-        if closed is not None and self.states[closed] == "closed":
-            self.states[closed] = Card.objects.get(pk=self.cards[closed]).state
-            assert self.states[closed] == "active"
+        if closed in self.cards:
+            self.states[self.cards.index(closed)] = "active"
+        elif closed is not None:
+            assert Card.objects.get(pk=closed).state == "closed"
         self.done = [one for one in self.done if one[0] != original]
 
     @invariant()

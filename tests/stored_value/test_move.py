@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date, timedelta
-from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,10 +15,8 @@ from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.move import merge, move
-from prepaid.stored_value.redeem import redeem
-from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
+from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.lots import add_lot, lots_of
-from tests.stored_value.test_races import change, function_text
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 SOON, LATER = date(2026, 12, 24), date(2027, 12, 24)
@@ -304,71 +300,3 @@ def test_a_lot_that_is_not_as_its_source_is_refused_by_the_ledger(
         owner.execute(
             "insert into ledger_lot_source values (%s, 1, %s, 2)", [target.account_id, source.account_id]
         )
-
-
-def race_both_ways(shop: Shop, one: HeldCard, other: HeldCard) -> Counter[str]:
-    """Move 10 a time, 25 times each way at once."""
-    requests = [(at_the_till(shop), place % 2) for place in range(50)]
-    results = together(
-        [
-            partial(
-                move,
-                request,
-                (one if forth else other).card.id,
-                (other if forth else one).card.id,
-                Money(10, "CNY"),
-            )
-            for request, forth in requests
-        ]
-    )
-    return Counter(
-        result.outcome if isinstance(result, Answer) else type(result).__name__ for result in results
-    )
-
-
-@pytest.mark.race
-def test_fifty_moves_both_ways_at_once_all_go_through_and_the_sum_stays(shop: Shop) -> None:
-    one, other = shop.card(balance=1_000), shop.card(balance=500)
-
-    outcomes = race_both_ways(shop, one, other)
-
-    assert outcomes == {"approved": 50}
-    assert (one.balance(), other.balance()) == (1_000, 500)
-    assert_ledger_is_clean()
-
-
-@pytest.mark.race
-def test_without_the_order_of_locks_moves_both_ways_stand_in_each_others_way(scratch_db: str) -> None:
-    guards = {"least(v_source.account_id, v_target.account_id)": "v_source.account_id",
-              "greatest(v_source.account_id, v_target.account_id)": "v_target.account_id"}  # fmt: skip
-    text = function_text("stored_value_move")
-    for guard, instead in guards.items():
-        assert guard in text
-        text = text.replace(guard, instead)
-    first = "v_source.account_id for update;"
-    assert first in text
-    # The window between the two locks is made wide, so that its danger shows each time.
-    change(text.replace(first, first + " perform pg_sleep(0.02);", 1))
-    shop = open_shop()
-    one, other = shop.card(balance=1_000), shop.card(balance=500)
-
-    outcomes = race_both_ways(shop, one, other)
-
-    assert outcomes["approved"] < 50
-    assert one.balance() + other.balance() == 1_500
-
-
-@pytest.mark.race
-def test_moves_and_redeems_of_one_account_at_once_spend_what_is_there_once(shop: Shop) -> None:
-    source, target = shop.card(balance=700, method="number", pin=b"right"), shop.card()
-    moves = [partial(moved, shop, source, target, 100) for _ in range(10)]
-    spends = [partial(redeem, shop.request(), source.typed(b"right"), Money(100, "CNY")) for _ in range(10)]
-
-    results = together([*moves, *spends])
-
-    approved = [one for one in results if isinstance(one, Answer) and one.approved]
-    assert all(isinstance(one, Answer) for one in results)
-    assert len(approved) == 7
-    assert source.balance() == 0
-    assert target.balance() == 100 * sum(one.type == "move" for one in approved)
-    assert_ledger_is_clean()

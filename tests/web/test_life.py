@@ -65,6 +65,10 @@ def test_drawer_lists_what_fits_the_card(manager: Desk) -> None:
     Card.objects.filter(pk=made.card.pk).update(state="active", expires_on="2020-01-01")
     assert re.findall(r'/life/([\w-]+)"', get(manager, made).content.decode()) == ["exchange"]
     Card.objects.filter(pk=made.card.pk).update(state="closed")
+    # Value came back to it after it was closed: a new card can present it.
+    assert re.findall(r'/life/([\w-]+)"', get(manager, made).content.decode()) == ["replace"]
+    made = manager.issue()
+    Card.objects.filter(pk=made.card.pk).update(state="closed")
     assert "Nothing can be done with this card" in get(manager, made).content.decode()
 
 

@@ -120,7 +120,8 @@ def find_act(code: str) -> Act | None:
 def _fits(code: Code, card: Card, balance: Balance) -> bool:
     state = balance.state
     if code == "replace":
-        return state in ("active", "lost")
+        stranded = state == "closed" and balance.balance_minor > 0 and not hasattr(card, "replaced_by")
+        return state in ("active", "lost") or stranded
     if code == "exchange":
         return state == "expired"
     if code == "new-pin":

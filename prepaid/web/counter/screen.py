@@ -30,6 +30,7 @@ from prepaid.stored_value.reasons import reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
+from prepaid.web.counter.acts import list_acts
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
 from prepaid.web.counter.words import CHANGE_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
@@ -123,6 +124,11 @@ class OpenCard:
     def last_used_at(self) -> datetime | None:
         """Give when its last transaction was."""
         return next((row.at for row in self.rows if not row.is_event), None)
+
+    @property
+    def has_acts(self) -> bool:
+        """Say whether there is anything to do with it beside taking money."""
+        return bool(list_acts(self.card, self.balance))
 
     @property
     def successor(self) -> Card | None:

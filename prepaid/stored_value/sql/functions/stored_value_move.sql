@@ -9,7 +9,8 @@ create or replace function stored_value_move(
 declare
     v_presented stored_value_presented := row('desk', null, null, null, null, p_source);
     v_source stored_value_card := stored_value_find_card(v_presented);
-    v_target stored_value_card := stored_value_find_card(row('desk', null, null, null, null, p_target)::stored_value_presented);
+    v_presented_to stored_value_presented := row('desk', null, null, null, null, p_target);
+    v_target stored_value_card := stored_value_find_card(v_presented_to);
     v_cards uuid[];
     v_from ledger_account;
     v_to ledger_account;
@@ -25,7 +26,6 @@ begin
     end if;
     if p_closes.change is not null then
         v_cards := stored_value_lock_cards(v_source.account_id);
-        v_source := stored_value_find_card(v_presented);
     end if;
     select * into v_from from ledger_account where id = least(v_source.account_id, v_target.account_id) for update;
     select * into v_to from ledger_account where id = greatest(v_source.account_id, v_target.account_id) for update;
@@ -37,9 +37,12 @@ begin
     if p_amount is null then
         v_amount := v_from.balance;
     end if;
+    -- Again behind the locks: another merge may have closed either card meanwhile.
+    v_source := stored_value_find_card(v_presented);
+    v_target := stored_value_find_card(v_presented_to);
     v_reason := coalesce(
         stored_value_refuse_card(v_source, v_presented, p_request.store_id, p_request.business_date, p_currency),
-        stored_value_refuse_card(v_target, v_presented, p_request.store_id, p_request.business_date, p_currency),
+        stored_value_refuse_card(v_target, v_presented_to, p_request.store_id, p_request.business_date, p_currency),
         stored_value_refuse_move(p_request, v_source, v_target, v_from, v_to, p_amount));
     if v_reason is not null then
         return next stored_value_reply_with(

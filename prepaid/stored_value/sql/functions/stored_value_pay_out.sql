@@ -27,9 +27,9 @@ begin
     end if;
     if p_closes.change is not null then
         v_cards := stored_value_lock_cards(v_card.account_id);
-        v_card := stored_value_find_card(v_presented);
     end if;
     select * into v_account from ledger_account where id = v_card.account_id for update;
+    v_card := stored_value_find_card(v_presented);
     v_reason := coalesce(
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
         stored_value_refuse_pay_out(
