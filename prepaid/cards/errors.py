@@ -34,3 +34,13 @@ class ChangeRefused(CardError):
         self.card_id = card_id
         self.change = change
         self.state = state
+
+
+class NoPin(CardError):
+    """The card has no number, so that it has no PIN; nothing changed."""
+
+    code = "no_pin"
+
+    def __init__(self, card_id: UUID) -> None:
+        super().__init__(f"The card {card_id} has no number and no PIN.")
+        self.card_id = card_id

@@ -19,6 +19,11 @@ class Program(models.Model):
         PAID_FIRST = "paid_first"
         PROPORTIONAL = "proportional"
 
+    class MovesTo(models.TextChoices):
+        ANY = "any"
+        SAME_PROGRAM = "same_program"
+        NOTHING = "nothing"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     code = models.CharField(max_length=16, unique=True)
     name = models.CharField(max_length=80)
@@ -40,6 +45,11 @@ class Program(models.Model):
     pin_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
+
+    # Where value of these cards may be moved to: other cards of any program, of this one, or nowhere.
+    moves_to = models.CharField(max_length=12, choices=MovesTo.choices, default=MovesTo.ANY)
+    # Whether an exchanged card makes value spendable again that had expired.
+    reactivates_expired = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("code",)
@@ -87,6 +97,10 @@ class Card(models.Model):
     expires_on = models.DateField(null=True, blank=True)
     issued_at = models.DateTimeField()
     issued_store_id = models.UUIDField(null=True)
+    # The card that this one took the place of: a card is replaced or exchanged once.
+    replaces = models.OneToOneField(
+        "self", on_delete=models.PROTECT, related_name="replaced_by", null=True, blank=True
+    )
 
     class Meta:
         indexes = (models.Index(fields=("last_four",)),)
@@ -129,18 +143,32 @@ class Credential(models.Model):
 
 
 class CardEvent(models.Model):
-    """A change of a card's state: from, to, why, who and when. Never changed afterwards."""
+    """A change of a card: which, from what state to what, why, who and when. Never changed afterwards.
+
+    `transaction_id` names the posting that made it in its commit; the holders are those of a reassignment.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="events")
+    change = models.CharField(max_length=16, blank=True)
     from_state = models.CharField(max_length=8, blank=True)
     to_state = models.CharField(max_length=8)
     reason = models.CharField(max_length=200, blank=True)
     actor = models.CharField(max_length=64)
     at = models.DateTimeField()
+    transaction_id = models.UUIDField(null=True)
+    from_holder = models.ForeignKey(Holder, on_delete=models.PROTECT, related_name="+", null=True)
+    to_holder = models.ForeignKey(Holder, on_delete=models.PROTECT, related_name="+", null=True)
 
     class Meta:
-        ordering = ("at",)
+        ordering = ("at", "id")
+        indexes = (
+            models.Index(
+                fields=("transaction_id",),
+                name="cards_event_transaction",
+                condition=models.Q(transaction_id__isnull=False),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.from_state} > {self.to_state}"

@@ -13,7 +13,7 @@ from django.db import connection
 
 GeneralKind = Literal[
     "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "bonus", "fees", "breakage",
-    "adjustment", "shortfall", "clearing",
+    "adjustment", "shortfall", "clearing", "promotion", "move",
 ]  # fmt: skip
 _NAMES = UUID("7d0f7a3e-7c02-4f43-9a64-0f5f6b0c6f0e")
 

@@ -146,6 +146,7 @@ def _make_programs() -> dict[str, Program]:
             "name": "Gift card",
             "name_zh": "礼品卡",
             "card_valid_months": 36,
+            "reactivates_expired": True,
             "load_single_max": 5_000_000,
             "balance_max": 5_000_000,
         },

@@ -11,7 +11,22 @@ from django.db import connection
 from prepaid.identifiers import rrn_of
 
 # Whether a type adds to the balance, takes from it, or moves nothing of it.
-SIGNS = {"load": 1, "redeem": -1, "hold": 0, "capture": -1, "release": 0, "refund": 1}
+SIGNS = {
+    "load": 1,
+    "redeem": -1,
+    "hold": 0,
+    "capture": -1,
+    "release": 0,
+    "refund": 1,
+    # As an account's chain has it, and as the answer to a move tells of the account that gave.
+    "move_out": -1,
+    "move_in": 1,
+    "move": -1,
+    "cash_out": -1,
+    "card_return": -1,
+    "expire": -1,
+    "reactivate": 1,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,19 +77,29 @@ def _issue_new(
     holder_name: str,
     tap: Tap | None,
 ) -> IssuedCard:
-    number, pin, qr = numbers.make_number(program.number_prefix), numbers.make_pin(), numbers.make_qr()
     holder = Holder.objects.create(name=holder_name) if holder_name else None
     account = Account.objects.create(program=program, holder=holder)
     open_account(account.id, currency=program.currency, at=at)
-    card = Card.objects.create(
-        id=card_id,
-        account=account,
-        program=program,
-        last_four=number[-4:],
-        issued_at=at,
-        issued_store_id=origin.store_id,
-        expires_on=_months_after(origin.business_date_at(at), program.card_valid_months),
-    )
+    expires_on = expiry_of_new_card(program, origin, at)
+    card = Card(id=card_id, account=account, program=program, expires_on=expires_on)
+    return make_card(card, origin=origin, actor=actor, at=at, tap=tap)
+
+
+def expiry_of_new_card(program: Program, origin: Origin, at: datetime) -> date | None:
+    """Give the day through which a card that is issued now is valid; None where it never expires."""
+    return _months_after(origin.business_date_at(at), program.card_valid_months)
+
+
+def make_card(card: Card, *, origin: Origin, actor: str, at: datetime, tap: Tap | None) -> IssuedCard:
+    """Make a card of an account that is open: number, credentials and first events; it comes back active.
+
+    `card` is not stored yet and has its id, account, program and expiry. Raises IntegrityError where the NFC
+    card of `tap` is bound already.
+    """
+    program = card.program
+    number, pin, qr = numbers.make_number(program.number_prefix), numbers.make_pin(), numbers.make_qr()
+    card.last_four, card.issued_at, card.issued_store_id = number[-4:], at, origin.store_id
+    card.save(force_insert=True)
     _bind(card, program, number=number, pin=pin, qr=qr, tap=tap)
     lifecycle.record_issue(card, actor=actor)
     lifecycle.change_state(card.id, "activate", actor=actor, at=at)

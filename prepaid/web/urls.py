@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import cards, issuing, receipts, stream, views
+from prepaid.web.counter import cards, issuing, life, receipts, stream, views
 from prepaid.web.office import reports
 from prepaid.web.office import views as office
 
@@ -25,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cards", cards.cards, name="cards"),
     path("cards/new", issuing.new_card, name="new_card"),
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
+    path("cards/<uuid:card_id>/life", life.card_life, name="card_life"),
+    path("cards/<uuid:card_id>/life/<slug:code>", life.change_life, name="change_life"),
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),

@@ -10,6 +10,8 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 from pytest_django.plugin import DjangoDbBlocker
 
+from prepaid.money import Money
+from prepaid.stored_value.move import move
 from tests.databases import connect_as_superuser, own_database
 from tests.shop import Shop, figures, open_shop
 
@@ -20,6 +22,8 @@ TABLES = (
     "ledger_general_account",
     "ledger_hold",
     "ledger_lot",
+    "ledger_lot_source",
+    "ledger_move",
     "ledger_outbox",
     "ledger_transaction",
     "ledger_transfer",
@@ -34,6 +38,8 @@ SOME_COLUMN = {
     "ledger_outbox": "currency",
     "ledger_general_account": "kind",
     "ledger_lot": "amount",
+    "ledger_lot_source": "from_lot_no",
+    "ledger_move": "amount",
     "ledger_transaction": "type",
     "ledger_transfer": "amount",
 }
@@ -48,6 +54,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         shop = open_shop()
         held = shop.card(balance=10_000)
         shop.redeem(held, 3_650)
+        move(shop.request(), held.card.id, shop.card().card.id, Money(50, "CNY"))
         with connection.cursor() as cursor:
             cursor.execute("select ledger_fold_outbox(1)")
         with connect_as_superuser(name) as opened:

@@ -49,10 +49,15 @@ def change(statement: str) -> None:
 
 def take_out(function: str, guard: str, *, instead: str = "") -> None:
     """Load a function of the scratch database again without its guard."""
-    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
-    text = file.read_text()
+    text = function_text(function)
     assert guard in text, f"{function} has no {guard!r}"
     change(text.replace(guard, instead))
+
+
+def function_text(function: str) -> str:
+    """Read the file of a function."""
+    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
+    return file.read_text()
 
 
 def spend(request: Request, tap: Presentation) -> Callable[[], Answer]:

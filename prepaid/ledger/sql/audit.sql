@@ -181,7 +181,9 @@ left join lateral (
     join ledger_general_account as source on source.id = transfer.debit_account
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
-where lot.lot_no is null or lot.amount is distinct from made.amount or (not lot.bonus and lot.tender is distinct from made.kind);
+where lot.lot_no is null or lot.amount is distinct from made.amount or (
+    not lot.bonus and lot.tender is distinct from made.kind
+    and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
 -- Without its answer the same id could be posted again. An expired hold is released by a job, which nobody asked for.
@@ -196,3 +198,50 @@ where answer.id is null and not exists (
 select 'answer', answer.id::text, format('approved of %s, but posted nowhere', answer.approved_amount)
 from ledger_answer as answer
 where answer.position is null and answer.approved_amount <> 0;
+
+-- name: move_is_posted_on_both_sides
+-- One entry that gives and one that takes, of one amount, under one id; undone on both sides or on neither.
+select 'move', coalesce(move.id, side.id)::text,
+    case
+        when move.id is null then format('%s of %s belongs to no move', side.type, side.amount)
+        else format('%s: given %s, taken %s, undone %s times', move.amount, given.amount, taken.amount,
+            (given.undone is not null)::int + (taken.undone is not null)::int)
+    end
+from ledger_move as move
+full join (select distinct id, type, amount from ledger_transaction where type in ('move_out', 'move_in')) as side on side.id = move.id
+left join lateral (
+    select entry.amount, undo.id as undone from ledger_transaction as entry
+    left join ledger_transaction as undo
+        on undo.account_id = entry.account_id and undo.original_id = entry.id and undo.type in ('void', 'reversal')
+    where entry.account_id = move.from_account and entry.position = move.from_position and entry.id = move.id
+        and entry.type = 'move_out'
+) as given on true
+left join lateral (
+    select entry.amount, undo.id as undone from ledger_transaction as entry
+    left join ledger_transaction as undo
+        on undo.account_id = entry.account_id and undo.original_id = entry.id and undo.type in ('void', 'reversal')
+    where entry.account_id = move.to_account and entry.position = move.to_position and entry.id = move.id
+        and entry.type = 'move_in'
+) as taken on true
+where move.id is null or (given.amount, taken.amount) is distinct from (move.amount::bigint, move.amount::bigint)
+    or given.undone is distinct from taken.undone;
+
+-- name: transit_is_empty_after_each_move
+-- What a move, its void or a reactivation puts into the general account `move` it takes out again.
+select 'transaction', transaction.id::text,
+    format('left in transit: %s', sum(case when transfer.credit_account = transit.id then transfer.amount else -transfer.amount end))
+from ledger_general_account as transit
+join ledger_transfer as transfer on transit.id in (transfer.debit_account, transfer.credit_account)
+join ledger_transaction as transaction using (account_id, position)
+where transit.kind = 'move'
+group by transit.id, transaction.id
+having sum(case when transfer.credit_account = transit.id then transfer.amount else -transfer.amount end) <> 0;
+
+-- name: lot_is_as_its_source_was
+select 'lot', format('%s/%s', lot.account_id, lot.lot_no), format('differs from its source %s/%s', source.from_account, source.from_lot_no)
+from ledger_lot_source as source
+left join ledger_lot as lot on lot.account_id = source.account_id and lot.lot_no = source.lot_no
+left join ledger_lot as parent on parent.account_id = source.from_account and parent.lot_no = source.from_lot_no
+where (lot.bonus, lot.tender, lot.reference, lot.campaign) is distinct from (parent.bonus, parent.tender, parent.reference, parent.campaign)
+    or (lot.expires_on is distinct from parent.expires_on and source.account_id <> source.from_account)
+    or lot.amount > parent.amount or lot.amount is null or parent.amount is null;

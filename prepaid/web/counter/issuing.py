@@ -172,7 +172,7 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm) -> HttpResponse
     context = {
         "made": made,
         "number": grouped(made.number) if made.number else None,
-        "code": _draw(made.qr) if made.qr else None,
+        "code": draw_code(made.qr) if made.qr else None,
         "with_nfc": tap is not None,
         "answer": answer,
         "notice": notice,
@@ -202,7 +202,7 @@ def _load(
     return answer, None
 
 
-def _draw(code: str) -> SafeString:
+def draw_code(code: str) -> SafeString:
     """Draw a QR code as an inline SVG without a style attribute."""
     return mark_safe(segno.make(code, error="m", micro=False).svg_inline(omitsize=True, border=2))
 

@@ -22,20 +22,25 @@ from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of
 from prepaid.stored_value.answers import Answer, Balance, Refused
+from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
+from prepaid.stored_value.pay_out import find_destinations, paid_minor_of
 from prepaid.stored_value.reasons import reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
+from prepaid.web.counter.acts import list_acts
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
-from prepaid.web.counter.words import STATE_NAMES, STATE_TONES, TYPE_NAMES
+from prepaid.web.counter.words import CHANGE_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
 from prepaid.web.named import name_of, reads_chinese
 
 Mode = Literal["load", "redeem"]
 Tone = Literal["in", "out", "back"]
 HISTORY_LINES = 50
+# A move is voided on the card that gave.
+VOIDED_HERE = ("load", "redeem", "move_out", "cash_out", "card_return")
 RECENT_LINES = 12
 RECENT = timedelta(hours=16)
 QUICK_AMOUNTS: dict[Mode, tuple[int, ...]] = {
@@ -53,6 +58,14 @@ class Notice:
     text: str = ""
     answer: Answer | None = None
     new_card_tap: int | None = None
+    # Where less went to the holder than left the card.
+    paid_minor: int | None = None
+
+    @property
+    def amount_minor(self) -> int:
+        """Give the amount that stands beside the title."""
+        approved = 0 if self.answer is None else self.answer.approved_minor
+        return approved if self.paid_minor is None else self.paid_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +84,9 @@ class Row:
     undone: bool = False
     may_void: bool = False
     card: Card | None = None
+    # What was done to the card itself stands among what was done with it: who and why, and no amount.
+    is_event: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +123,22 @@ class OpenCard:
     @property
     def last_used_at(self) -> datetime | None:
         """Give when its last transaction was."""
-        return self.rows[0].at if self.rows else None
+        return next((row.at for row in self.rows if not row.is_event), None)
+
+    @property
+    def has_acts(self) -> bool:
+        """Say whether there is anything to do with it beside taking money."""
+        return bool(list_acts(self.card, self.balance))
+
+    @property
+    def successor(self) -> Card | None:
+        """Give the card that took its place."""
+        return Card.objects.filter(replaces=self.card).first()
+
+    @property
+    def predecessor(self) -> Card | None:
+        """Give the card whose place it took."""
+        return self.card.replaces
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,10 +185,38 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
     return OpenCard(
         card=card,
         balance=balance,
-        rows=rows,
+        rows=_by_time(rows + list_events(card, balance.currency)),
         changes=list_changes(card.state),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
+
+
+def list_events(card: Card, currency: str) -> list[Row]:
+    """List what was done to a card itself, oldest first; that it became active goes without saying."""
+    events = card.events.exclude(change="activate").select_related("from_holder", "to_holder")
+    return [
+        Row(
+            id=event.id,
+            at=event.at,
+            name=CHANGE_NAMES.get(event.change, event.change),
+            tone="out",
+            where="",
+            signed_minor=0,
+            currency=currency,
+            is_event=True,
+            note=" · ".join(part for part in (_holders_of(event), event.reason, event.actor) if part),
+        )
+        for event in events
+    ]
+
+
+def _by_time(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.at, reverse=True)[:HISTORY_LINES]
+
+
+def _holders_of(event: CardEvent) -> str:
+    names = [holder.name for holder in (event.from_holder, event.to_holder) if holder]
+    return " → ".join(names)
 
 
 def list_recent(place: Place) -> list[Row]:
@@ -200,6 +259,25 @@ def notice_of(answer: Answer, action: Action) -> Notice:
     return Notice("good", titles[action.kind], answer=answer)
 
 
+def tell_done(screen: Screen, transaction_id: UUID | None) -> None:
+    """Tell of a transaction that this till has just made on another page, with its receipt."""
+    answer = None if transaction_id is None else find_answer(transaction_id, origin_id=screen.place.till.id)
+    if answer is None or not answer.approved or screen.open is None or answer.card_id != screen.open.card.id:
+        return
+    titles = {
+        "move": _("Moved"),
+        "cash_out": _("Paid out"),
+        "card_return": _("The card is closed. Paid out:"),
+    }
+    title = titles.get(answer.type, "")
+    if answer.type == "move" and screen.open.card.state == "closed":
+        title = _("Merged, and the card is closed:")
+    paid_out = answer.type in ("cash_out", "card_return")
+    paid_minor = paid_minor_of(find_destinations(answer.id)) if paid_out else None
+    screen.notice = Notice("good", title, answer=answer, paid_minor=paid_minor)
+    screen.done = answer
+
+
 def refusal_of(reason: str | None) -> Notice:
     """Say why an action is refused; nothing was posted."""
     row = reason_of(reason)
@@ -233,7 +311,7 @@ def _tone_of(kind: str, sign: int) -> Tone:
 def _may_void(line: HistoryLine, place: Place, today: object) -> bool:
     """Say whether a void is worth offering; whether it is allowed is decided by the posting itself."""
     return (
-        line.type in ("load", "redeem")
+        line.type in VOIDED_HERE
         and not line.undone
         and line.store_id == place.store.id
         and place.origin.business_date_at(line.recorded_at) == today

@@ -22,7 +22,16 @@ from prepaid.web.counter import finding
 from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
 from prepaid.web.counter.receipts import receipt_of
-from prepaid.web.counter.screen import Mode, Notice, Screen, list_recent, notice_of, open_card, refusal_of
+from prepaid.web.counter.screen import (
+    Mode,
+    Notice,
+    Screen,
+    list_recent,
+    notice_of,
+    open_card,
+    refusal_of,
+    tell_done,
+)
 from prepaid.web.counter.stream import last_tap_id
 
 KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
@@ -38,6 +47,8 @@ def counter(request: StaffRequest, place: Place, card_id: UUID | None = None) ->
         screen.open = open_card(card_id, place)
         if screen.open is None:
             screen.notice = Notice("bad", _("There is no such card."))
+        else:
+            tell_done(screen, _uuid(request.GET.get("done")))
     return _show(request, screen)
 
 
@@ -126,7 +137,7 @@ def _arm_void(screen: Screen, original: UUID) -> None:
     if (
         screen.open is None
         or answer is None
-        or answer.presented_id != screen.open.card.id
+        or answer.account_id != screen.open.card.account_id
         or not answer.currency
     ):
         screen.notice = refusal_of("original_unknown")
@@ -175,7 +186,8 @@ def _commit(screen: Screen, action: Action) -> None:
         return
     screen.notice = notice_of(answer, action)
     screen.done = answer if answer.approved else None
-    screen.open = open_card(answer.card_id or action.card_id, screen.place)
+    # What a card did that was replaced since is voided on the card that took its place.
+    screen.open = open_card(action.card_id, screen.place)
 
 
 def _set_mode(screen: Screen, kind: Kind) -> None:

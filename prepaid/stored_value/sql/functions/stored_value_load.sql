@@ -27,6 +27,8 @@ begin
             v_after.redeemed_today := 0;
         end if;
         v_reason := case
+            -- Nothing comes onto an account whose card a merge or a return closed while this waited for the lock.
+            when (select card.state from cards_card as card where card.id = v_card.card_id) <> 'active' then 'card_closed'
             when p_currency <> v_account.currency then 'currency_mismatch'
             when p_amount > (v_card.program).load_single_max then 'limit_single'
             when v_after.loaded_today + p_amount > (v_card.program).load_day_max then 'limit_day'

@@ -1,4 +1,4 @@
--- Undoes a load, redeem, hold, capture or refund whole: p_type 'void' (the cashier, before the batch closes) or
+-- Undoes a load, redeem, hold, capture, refund, move or payout whole: p_type 'void' (the cashier, before the batch closes) or
 -- 'reversal' (the terminal that never got the answer; always safe to repeat). Restores the very lots, or takes them back.
 -- A reversal of an original not seen yet is approved and leaves a tombstone under the original's id.
 -- p_own_only: the original must come from the same origin, else from the same store.
@@ -30,6 +30,13 @@ begin
             values (p_original, p_request.origin_id, 'declined', 'already_reversed', p_request.recorded_at);
         end if;
         return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
+        return;
+    end if;
+    if v_original.type = 'move' and v_original.position is not null then
+        return query select * from stored_value_undo_move(p_request, p_type, v_original, p_own_only, p_closed_through);
+        return;
+    elsif v_original.type in ('cash_out', 'card_return') and v_original.position is not null then
+        return query select * from stored_value_undo_pay_out(p_request, p_type, v_original, p_own_only, p_closed_through);
         return;
     end if;
     -- Whose store a declined original belongs to is not kept: its card is told to its own origin alone.
