@@ -58,6 +58,7 @@ KINDS = {
         Kind("lot_is_as_its_transfer_made_it", _("Lot differs from the transfer that made it")),
         Kind("posted_transaction_has_its_answer", _("Transaction without a stored answer")),
         Kind("answer_that_posted_nothing_moved_nothing", _("Approved, but posted nowhere")),
+        Kind("rule_was_told_with_a_decline", _("Rule told of what was not declined")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),

@@ -196,3 +196,9 @@ where answer.id is null and not exists (
 select 'answer', answer.id::text, format('approved of %s, but posted nowhere', answer.approved_amount)
 from ledger_answer as answer
 where answer.position is null and answer.approved_amount <> 0;
+
+-- name: rule_was_told_with_a_decline
+select 'answer', told.answer_id::text, format('a rule is told of it, but it is %s', coalesce(answer.outcome, 'no answer'))
+from ledger_answer_rule as told
+left join ledger_answer as answer on answer.id = told.answer_id
+where answer.outcome is distinct from 'declined';

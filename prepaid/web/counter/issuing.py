@@ -30,7 +30,7 @@ from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
 from prepaid.stores.models import Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.actions import Action, commit, foresee
-from prepaid.web.counter.screen import Notice, refusal_of
+from prepaid.web.counter.screen import Notice, explain
 from prepaid.web.counter.stream import last_tap_id
 from prepaid.web.named import name_of
 
@@ -189,16 +189,20 @@ def _load(
         return None, None
     action = Action(id=load_id, kind="load", card_id=made.card.id, money=money)
     try:
-        reason = foresee(action, place).reason if made.number or made.qr else None
-        answer = commit(action, place) if reason is None else None
+        foreseen = foresee(action, place) if made.number or made.qr else None
+        refused = foreseen is not None and foreseen.reason is not None
+        answer = None if refused else commit(action, place)
     except (TryAgain, IdReused):
         return None, Notice(
             "warn",
             _("The card is issued, the top-up was not answered."),
             _("Open the card and read its history before you top up."),
         )
-    if answer is None or not answer.approved:
-        return None, refusal_of(reason if answer is None else answer.reason)
+    if answer is None:
+        assert foreseen is not None, "only what was foreseen to be refused is not committed"
+        return None, explain(foreseen.why)
+    if not answer.approved:
+        return None, explain(answer.why)
     return answer, None
 
 

@@ -24,7 +24,7 @@ from prepaid.money import exponent_of
 from prepaid.stored_value.answers import Answer, Balance, Refused
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
-from prepaid.stored_value.reasons import reason_of
+from prepaid.stored_value.reasons import Reason, reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
@@ -195,15 +195,19 @@ def list_recent(place: Place) -> list[Row]:
 def notice_of(answer: Answer, action: Action) -> Notice:
     """Say what a commit did: done with its receipt, or why not, whether money moved and what to do."""
     if not answer.approved:
-        return refusal_of(answer.reason)
+        return explain(answer.why)
     titles = {"load": _("Top-up done"), "redeem": _("Redeemed"), "void": _("Voided")}
     return Notice("good", titles[action.kind], answer=answer)
 
 
 def refusal_of(reason: str | None) -> Notice:
     """Say why an action is refused; nothing was posted."""
-    row = reason_of(reason)
-    sentence = row.zh if reads_chinese() else row.en
+    return explain(reason_of(reason))
+
+
+def explain(why: Reason) -> Notice:
+    """Say a reason in the page's language: what it is, whether money moved, what to do, by which rule."""
+    sentence = why.zh if reads_chinese() else why.en
     first, mark, rest = sentence.partition("。" if reads_chinese() else ". ")
     return Notice("bad", first + ("。" if reads_chinese() and mark else "." if mark else ""), rest)
 

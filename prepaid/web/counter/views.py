@@ -22,7 +22,16 @@ from prepaid.web.counter import finding
 from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
 from prepaid.web.counter.receipts import receipt_of
-from prepaid.web.counter.screen import Mode, Notice, Screen, list_recent, notice_of, open_card, refusal_of
+from prepaid.web.counter.screen import (
+    Mode,
+    Notice,
+    Screen,
+    explain,
+    list_recent,
+    notice_of,
+    open_card,
+    refusal_of,
+)
 from prepaid.web.counter.stream import last_tap_id
 
 KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
@@ -150,7 +159,7 @@ def _arm(screen: Screen, action: Action, text: str) -> None:
         return
     if foreseen.reason is not None:
         screen.typed = text
-        screen.notice = refusal_of(foreseen.reason)
+        screen.notice = explain(foreseen.why)
         return
     screen.armed = action
     screen.balance_after_minor = foreseen.balance_after_minor
