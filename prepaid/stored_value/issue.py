@@ -56,6 +56,8 @@ def issue(
     try:
         with transaction.atomic():
             found = Card.objects.filter(pk=card_id).first()
+            if found is None:
+                refuse_terms(program, origin.business_date_at(at))
             return (
                 IssuedCard(card=found)
                 if found
@@ -79,7 +81,6 @@ def _issue_new(
     holder_name: str,
     tap: Tap | None,
 ) -> IssuedCard:
-    refuse_terms(program, origin.business_date_at(at))
     number, pin, qr = numbers.make_number(program.number_prefix), numbers.make_pin(), numbers.make_qr()
     holder = Holder.objects.create(name=holder_name) if holder_name else None
     account = Account.objects.create(program=program, holder=holder)

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from prepaid.cards.models import Account, Card, Holder, Program, Rule, RuleSet
+from prepaid.cards.models import Card, Holder, Program, Rule, RuleSet
 from prepaid.cards.presentation import at_the_desk
-from prepaid.cards.rules.in_force import RuleRefused, change_rule, refuse_terms
+from prepaid.cards.rules.in_force import RuleRefused, refuse_terms
 from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
@@ -23,47 +23,12 @@ from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
 from tests.databases import connect_as_superuser
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
+from tests.stored_value.rule_sets import add_rule, give, identified, rule_set
 
 TODAY = date(2026, 11, 23)
 LOCK = "for no key update of holder"
 TRIES_MAX = 200
 Owner = psycopg.Connection[tuple[object, ...]]
-
-
-def rule_set(currency: str = "CNY", **rules: Any) -> RuleSet:
-    """Make a rule set of its own with these rules, in force since 2020."""
-    made = RuleSet.objects.create(
-        code=uuid7().hex, name="Test", name_zh="测试", card_class="any", currency=currency
-    )
-    for name, value in rules.items():
-        add_rule(made, name, value, date(2020, 1, 1))
-    return made
-
-
-def add_rule(made: RuleSet, name: str, value: Any, since: date, *, source: str = "s") -> Rule:
-    return change_rule(
-        rule_set=made,
-        field=name,
-        value=value,
-        effective_from=since,
-        article=f"art. of {name}",
-        source=source,
-        text=f"The rule {name}.",
-        text_zh=f"规则 {name}。",
-        by="test",
-        at=NOON,
-    )
-
-
-def identified() -> Holder:
-    secret = uuid7().bytes * 2
-    return Holder.objects.create(
-        name="Wang Fang", id_number_lookup=secret, id_number_sealed=secret, identified_at=NOON
-    )
-
-
-def give(held: HeldCard, holder: Holder) -> None:
-    Account.objects.filter(pk=held.account_id).update(holder=holder)
 
 
 @dataclass(frozen=True, kw_only=True)

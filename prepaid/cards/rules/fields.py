@@ -45,8 +45,10 @@ def _text(value: Any) -> bool:
 
 def _whole_of(*names: str) -> Callable[[Any], bool]:
     def fits(value: Any) -> bool:
-        return isinstance(value, dict) and bool(value) and all(
-            name in names and _whole(each) for name, each in value.items()
+        return (
+            isinstance(value, dict)
+            and bool(value)
+            and all(name in names and _whole(each) for name, each in value.items())
         )
 
     return fits

@@ -62,16 +62,16 @@ def refuse_terms(program: Program, on: date) -> None:
         if months is None:
             continue
         allowed, shortest = rules.get("expiry_allowed"), rules.get("min_validity")
-        if allowed is not None and allowed.value is False:
+        if allowed is not None and allowed.stated is False:
             raise RuleRefused(allowed)
-        if shortest is not None and months < shortest.value:
+        if shortest is not None and months < shortest.stated:
             raise RuleRefused(shortest)
 
 
 def asks_identity_at_any_load(rule_set_id: UUID | None, on: date) -> Rule | None:
     """Find the rule by which nothing is loaded before the holder's identity is recorded."""
     rule = rules_in_force(rule_set_id, on).get("identity_required_when")
-    return rule if rule is not None and rule.value.get("any_load") else None
+    return rule if rule is not None and rule.stated.get("any_load") else None
 
 
 def rate_in_force(code: str, on: date) -> InterestRate:

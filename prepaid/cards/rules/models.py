@@ -5,6 +5,8 @@ Knows rows that are only ever added; must not know what a rule does to value.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from prepaid.identifiers import uuid7
@@ -68,6 +70,12 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule_set_id} {self.field} {self.effective_from}"
+
+    @property
+    def stated(self) -> Any:
+        """Give the value of a rule that has not ended, in the shape that its field has."""
+        assert self.value is not None, "an ended rule states nothing"
+        return self.value
 
     @property
     def is_to_be_checked(self) -> bool:

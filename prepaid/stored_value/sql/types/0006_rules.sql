@@ -24,7 +24,10 @@ create table stored_value_return_quote (
     refund_minor           ledger_amount not null,
     interest_minor         ledger_amount not null,
     paid_minor             ledger_amount not null,
+    paid_from_bonus_minor  ledger_amount not null,
     forfeited_bonus_minor  ledger_amount not null,
+    retained_minor         ledger_amount not null,
+    closes                 boolean not null,
     quote                  jsonb not null,
     reason                 text not null check (reason <> ''),
     store_id               uuid not null,
@@ -32,7 +35,7 @@ create table stored_value_return_quote (
     due_on                 date,
     operator               text not null,
     recorded_at            timestamptz not null,
-    constraint stored_value_return_quote_pays_paid_value check (paid_minor <= refund_minor)
+    constraint stored_value_return_quote_pays_the_refund check (paid_minor + paid_from_bonus_minor = refund_minor)
 );
 create index stored_value_return_quote_account on stored_value_return_quote (account_id, recorded_at);
 create trigger append_only before update or delete on stored_value_return_quote
