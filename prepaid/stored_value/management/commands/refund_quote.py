@@ -67,7 +67,8 @@ def find_card(text: str) -> Card:
 
 def business_date_of(card: Card) -> date:
     """Give today as the store sees it that issued the card."""
-    till = Till.objects.select_related("store").filter(store__pk=card.issued_store_id).first()
+    tills = Till.objects.select_related("store")
+    till = tills.filter(store_id=card.issued_store_id).first() if card.issued_store_id else None
     return timezone.localdate() if till is None else origin_of_till(till).business_date_at(timezone.now())
 
 
