@@ -63,7 +63,7 @@ def identify(account_id: UUID, identity: Identity, *, by: str, at: datetime) -> 
     try:
         with transaction.atomic():
             account = Account.objects.select_for_update().get(pk=account_id)
-            before = Holder.objects.filter(pk=account.holder_id).first()
+            before = account.holder
             if before is not None and before.identified_at is not None:
                 if bytes(before.id_number_lookup or b"") != lookup:
                     raise IdentityTaken("This account's holder is identified already, by another number.")

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import call_command
@@ -322,9 +323,16 @@ def test_nothing_is_chosen_while_value_is_held() -> None:
     assert not any(branch.applies for branch in quote(held).branches)
 
 
-def chosen(shop: Shop, held: HeldCard, code: str = "paid_bucket", reason: str = "moves away") -> Any:
-    made = uuid7()
-    choose(quote(held), code, choice_id=made, reason=reason, origin=shop.counter, operator="mei", at=NOON)
+def chosen(
+    shop: Shop,
+    held: HeldCard,
+    code: str = "paid_bucket",
+    reason: str = "moves away",
+    choice_id: UUID | None = None,
+) -> UUID:
+    made = choice_id or uuid7()
+    where = {"store_id": shop.store.id, "operator": "mei", "at": NOON}
+    choose(quote(held), code, choice_id=made, reason=reason, **where)  # type: ignore[arg-type]
     return made
 
 
@@ -334,9 +342,7 @@ def test_a_choice_is_recorded_once_with_its_reason_and_moves_nothing() -> None:
     held = shop.card(balance=5_000)
     before = figures()
     made = chosen(shop, held)
-    choose(
-        quote(held), "paid_bucket", choice_id=made, reason="again", origin=shop.counter, operator="x", at=NOON
-    )
+    chosen(shop, held, reason="again", choice_id=made)
 
     [choice] = list_choices(account_id=held.account_id)
     assert (choice.id, choice.branch, choice.refund_minor, choice.reason, choice.operator) == (

@@ -15,9 +15,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from prepaid.cards.models import Card
+from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.stored_value.answers import Answer, TransactionError
 from prepaid.stored_value.quotes.quote import Quote, as_json
-from prepaid.stored_value.requests import Origin, Request
+from prepaid.stored_value.requests import Request
 
 ReturnCard = Callable[..., Answer]
 _COLUMNS = (
@@ -82,7 +84,7 @@ def choose(
     *,
     choice_id: UUID,
     reason: str,
-    origin: Origin,
+    store_id: UUID,
     operator: str,
     at: datetime,
 ) -> None:
@@ -116,7 +118,7 @@ def choose(
                 branch.retained_minor,
                 branch.closes,
                 reason.strip()[:500],
-                origin.store_id,
+                store_id,
                 quote.on,
                 quote.due_on,
                 operator,
@@ -141,6 +143,11 @@ def list_choices(*, account_id: UUID | None = None, limit: int = 500) -> list[Ch
         return [Choice(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
+def find_choice(account_id: UUID) -> Choice | None:
+    """Find the last choice for an account, which is the one that stands."""
+    return next(iter(list_choices(account_id=account_id, limit=1)), None)
+
+
 def find_return_card() -> ReturnCard | None:
     """Find the function that posts a card return; None in a version that has none."""
     try:
@@ -151,15 +158,26 @@ def find_return_card() -> ReturnCard | None:
     return found
 
 
+def list_tenders(choice: Choice, on: date) -> list[str]:
+    """List how a choice may be paid on a business date: by bank transfer, in cash where no rule says less."""
+    program = Card.objects.select_related("program").get(pk=choice.card_id).program
+    channel = rules_in_force(program.rule_set_id, on).get("refund_channel")
+    most = None if channel is None else channel.stated.get("cash_up_to")
+    return ["bank_transfer"] if most is not None and choice.refund_minor > most else ["bank_transfer", "cash"]
+
+
 def pay_choice(choice: Choice, request: Request, *, tender: str) -> Answer:
     """Post a chosen card return: its id is the choice's, so that it is paid once.
 
-    Raises PaymentAbsent, CardMoved where the account's chain grew since, and what return_card raises.
+    Raises PaymentAbsent, ChoiceRefused for a tender that a rule forbids, CardMoved where the account's chain
+    grew since, and what return_card raises.
     """
     return_card = find_return_card()
     if return_card is None:
         raise PaymentAbsent("This version does not pay card returns out.")
     assert request.id == choice.id, "a choice is paid out under its own id"
+    if tender not in list_tenders(choice, request.business_date):
+        raise ChoiceRefused("A refund of this amount is not paid in cash.")
     with connection.cursor() as cursor:
         cursor.execute("select position from ledger_account where id = %s", [choice.account_id])
         (position,) = cursor.fetchone()

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 
-from prepaid.money import Money, format_amount
+from prepaid.money import Money, format_amount, format_percent
 from prepaid.stored_value.quotes.facts import Facts, Load
 
 PPM = 1_000_000
@@ -162,7 +162,7 @@ def interest(
     due = round_half_up(exact)
     amount = format_amount(Money(refund_minor, currency))
     due_shown = format_amount(Money(due, currency))
-    working = f"{amount} × {_percent(rate_ppm)} × {days} / {DAYS_A_YEAR} = {due_shown}"
+    working = f"{amount} × {format_percent(rate_ppm)} × {days} / {DAYS_A_YEAR} = {due_shown}"
     return due, Line(f"Interest from {since} to {until}: {working}", f"利息（{since} 至 {until}）：{working}")
 
 
@@ -192,11 +192,6 @@ def _closed(facts: Facts, left: Fraction, lines: list[Line]) -> Reckoned:
         left = Fraction(0)
     lines.append(write.refund(left))
     return Reckoned(exact=left, lines=tuple(lines), settles=facts.loads)
-
-
-def _percent(rate_ppm: int) -> str:
-    whole, rest = divmod(rate_ppm, PPM // 100)
-    return f"{whole}.{rest:04d}".rstrip("0").ljust(len(str(whole)) + 3, "0") + " %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from prepaid.cards.lifecycle import Change, list_changes
-from prepaid.cards.models import Card, CardEvent
+from prepaid.cards.models import Card, CardEvent, Rule
 from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of
@@ -82,6 +83,13 @@ class OpenCard:
     rows: list[Row]
     changes: list[Change]
     stopped_by: CardEvent | None = None
+    identity_rule: Rule | None = None
+
+    @property
+    def identity_tail(self) -> str:
+        """Give the end of its holder's ID number; empty where no identity is recorded."""
+        holder = self.card.account.holder
+        return holder.id_number_tail if holder is not None and holder.identified_at else ""
 
     @property
     def state_name(self) -> str | Promise:
@@ -156,6 +164,7 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
         balance=balance,
         rows=rows,
         changes=list_changes(card.state),
+        identity_rule=rules_in_force(card.program.rule_set_id, today).get("identity_required_when"),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
 
