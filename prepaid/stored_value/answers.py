@@ -23,6 +23,7 @@ class RuleTold:
     field: str
     effective_from: str
     article: str
+    article_zh: str
     source: str
     en: str
     zh: str
@@ -33,7 +34,7 @@ class RuleTold:
         return replace(
             reason,
             en=f"{reason.en} {self.en} ({self.article}{unsure_en})",
-            zh=f"{reason.zh}{self.zh}（{self.article}{unsure_zh}）",
+            zh=f"{reason.zh}{self.zh}（{self.article_zh}{unsure_zh}）",
         )
 
 

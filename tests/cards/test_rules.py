@@ -134,7 +134,7 @@ def test_a_rule_is_in_force_from_its_date_on() -> None:
 def test_a_rate_is_that_of_the_day() -> None:
     assert rate_in_force("cny_lpr_1y", date(2025, 5, 19)).rate_ppm == 31_000
     assert rate_in_force("cny_lpr_1y", date(2025, 5, 20)).rate_ppm == 30_000
-    corrected = {"article": "PBOC", "source": "v", "by": "test", "at": NOON}
+    corrected = {"article": "PBOC", "article_zh": "PBOC", "source": "v", "by": "test", "at": NOON}
     change_rate(code="cny_lpr_1y", effective_from=date(2025, 5, 20), rate_ppm=30_500, **corrected)  # type: ignore[arg-type]
     assert rate_in_force("cny_lpr_1y", date(2025, 5, 20)).rate_ppm == 30_500
     with pytest.raises(RateUnknown):

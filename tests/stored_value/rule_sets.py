@@ -8,7 +8,7 @@ from typing import Any
 from prepaid.cards.models import Account, Holder, Rule, RuleSet
 from prepaid.cards.rules.in_force import change_rule
 from prepaid.identifiers import uuid7
-from tests.shop import NOON, HeldCard
+from tests.shop import NOON, HeldCard, Shop, open_shop
 
 
 def rule_set(currency: str = "CNY", **rules: Any) -> RuleSet:
@@ -28,6 +28,7 @@ def add_rule(made: RuleSet, name: str, value: Any, since: date, *, source: str =
         value=value,
         effective_from=since,
         article=f"art. of {name}",
+        article_zh=f"{name} 条",
         source=source,
         text=f"The rule {name}.",
         text_zh=f"规则 {name}。",
@@ -45,3 +46,11 @@ def identified() -> Holder:
 
 def give(held: HeldCard, holder: Holder) -> None:
     Account.objects.filter(pk=held.account_id).update(holder=holder)
+
+
+def ruled_shop(made: RuleSet | None, **terms: Any) -> Shop:
+    """Open a shop under a rule set; no other test's shop, in the same database, offers its program."""
+    shop = open_shop(rule_set=made, **terms)
+    shop.program.scope_store_ids = [shop.store.id]
+    shop.program.save()
+    return shop

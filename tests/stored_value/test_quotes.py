@@ -31,7 +31,7 @@ from prepaid.stored_value.quotes.quote import BRANCHES, Quote, quote_return
 from prepaid.stored_value.refund import refund
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.gifts import Owner, load_with_gift
-from tests.stored_value.rule_sets import give, identified, rule_set
+from tests.stored_value.rule_sets import give, identified, rule_set, ruled_shop
 
 TODAY = date(2026, 11, 23)
 LONG_AGO = NOON - timedelta(days=60)
@@ -195,7 +195,7 @@ def totals(quoted: Quote) -> dict[str, tuple[bool, int]]:
 
 
 def worked_case(owner: Owner, code: str = "cn_registered") -> tuple[Shop, HeldCard]:
-    shop = open_shop(rule_set=RuleSet.objects.get(code=code))
+    shop = ruled_shop(RuleSet.objects.get(code=code))
     held = shop.card()
     load_with_gift(owner, shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
     assert shop.redeem(held, 359_400).approved
@@ -217,14 +217,14 @@ def test_the_worked_case_from_real_ledger_rows(owner: Owner) -> None:
     }
     branch = quoted.branch("art18")
     assert branch is not None
-    assert (branch.article, branch.closes) == ("Fa Shi [2025] No. 4, art. 18 to 20", True)
+    assert (branch.article.en, branch.closes) == ("Fa Shi [2025] No. 4, art. 18 to 20", True)
     # The gift was consumed first: of 406.00 left, 101.50 is the price of what was delivered.
     assert (branch.paid_minor, branch.retained_minor, branch.forfeited_bonus_minor) == (30_450, 10_150, 0)
     assert_ledger_is_clean()
 
 
 def test_where_paid_value_went_first_the_refund_comes_out_of_the_gift(owner: Owner) -> None:
-    shop = open_shop(rule_set=RuleSet.objects.get(code="cn_registered"), consumption_order="paid_first")
+    shop = ruled_shop(RuleSet.objects.get(code="cn_registered"), consumption_order="paid_first")
     held = shop.card()
     load_with_gift(owner, shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
     assert shop.redeem(held, 320_000).approved

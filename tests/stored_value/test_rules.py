@@ -23,7 +23,7 @@ from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
 from tests.databases import connect_as_superuser
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.rule_sets import add_rule, give, identified, rule_set
+from tests.stored_value.rule_sets import add_rule, give, identified, rule_set, ruled_shop
 
 TODAY = date(2026, 11, 23)
 LOCK = "for no key update of holder"
@@ -114,7 +114,7 @@ def test_a_refusal_names_rule_and_article_and_a_repeat_says_the_same() -> None:
     assert first.rule is not None
     assert (first.rule.field, first.rule.effective_from) == ("max_balance", "2012-11-01")
     assert first.why.en.endswith("A bearer card holds at most 1,000 CNY. (MOFCOM Order 9 of 2012)")
-    assert first.why.zh.endswith("单张不记名卡余额不得超过 1,000 元。（MOFCOM Order 9 of 2012）")
+    assert first.why.zh.endswith("单张不记名卡余额不得超过 1,000 元。（商务部令2012年第9号）")
     assert again.rule == first.rule
     found = find_answer(asked.id, origin_id=None)
     assert found is not None
@@ -130,7 +130,7 @@ def test_what_is_to_be_checked_says_so() -> None:
     why = shop.load(shop.card(), 2).why
 
     assert why.en.endswith("(art. of max_single_load; to be checked)")
-    assert why.zh.endswith("（art. of max_single_load，待核实）")
+    assert why.zh.endswith("（max_single_load 条，待核实）")
 
 
 @pytest.mark.django_db
@@ -240,7 +240,7 @@ def race_of_two_cards(shop: Shop) -> list[str | None]:
 def test_two_cards_of_one_buyer_at_once_stay_under_the_line(committed_db: None) -> None:
     made = rule_set(cash_forbidden_from={"person": 5_000})
     for _ in range(5):
-        assert race_of_two_cards(open_shop(rule_set=made)) == [None, "type_not_allowed"]
+        assert race_of_two_cards(ruled_shop(made)) == [None, "type_not_allowed"]
     assert_ledger_is_clean()
 
 
@@ -255,7 +255,7 @@ def test_without_the_lock_on_the_holder_both_pass(scratch_db: str) -> None:
         opened.execute(guarded.replace(LOCK, "").encode())
     made = rule_set(cash_forbidden_from={"person": 5_000})
 
-    assert any(race_of_two_cards(open_shop(rule_set=made)) == [None, None] for _ in range(TRIES_MAX))
+    assert any(race_of_two_cards(ruled_shop(made)) == [None, None] for _ in range(TRIES_MAX))
 
 
 ISSUES = [
@@ -315,14 +315,14 @@ def test_an_operation_that_a_rule_forbids_is_refused_by_name(
 ) -> None:
     made = RuleSet.objects.get(code=code) if code else None
     currency = made.currency if made else "CNY"
-    held = open_shop(rule_set=made, currency=currency).card()
+    held = ruled_shop(made, currency=currency).card()
 
     assert refuse(owner, held, operation, balance) == (refused_by and ("type_not_allowed", refused_by))
 
 
 def test_a_small_balance_is_paid_out_where_refunds_are_forbidden(owner: Owner) -> None:
     made = rule_set(refund_allowed=False, small_balance_cashout={"below": 1_500}, replace_lost=False)
-    held = open_shop(rule_set=made).card()
+    held = ruled_shop(made).card()
 
     assert refuse(owner, held, "cash_out", 1_499) is None
     assert refuse(owner, held, "cash_out", 1_500) == ("type_not_allowed", "refund_allowed")

@@ -51,7 +51,7 @@ def test_a_refused_top_up_tells_rule_and_article_and_the_way_out(desk: Desk) -> 
     assert f"/cards/{made.card.id}/identity" in page
     client.cookies["django_language"] = "zh-hans"
     chinese = client.post("/counter/command", {"card": made.card.id, "q": "+100"}).content.decode()
-    assert "须先登记购卡人姓名、证件号码和联系方式。（MOFCOM Order 9 of 2012）" in chinese
+    assert "须先登记购卡人姓名、证件号码和联系方式。（商务部令2012年第9号）" in chinese
     assert figures() == before
 
 
@@ -83,8 +83,9 @@ def test_an_identity_is_recorded_once_and_lets_the_card_be_topped_up(desk: Desk)
 def test_a_registered_card_is_issued_with_its_identity_or_not_at_all(desk: Desk) -> None:
     ruled(desk, "cn_registered")
     cards, client = Card.objects.count(), desk.client()
+    card_id = uuid7()
     asked = {
-        "card_id": uuid7(),
+        "card_id": card_id,
         "load_id": uuid7(),
         "program": desk.shop.program.code,
         "medium": "printed",
@@ -101,7 +102,7 @@ def test_a_registered_card_is_issued_with_its_identity_or_not_at_all(desk: Desk)
 
     whole = asked | {"holder-number": RESIDENT_ID, "holder-phone": "13800000000"}
     assert client.post("/cards/new", whole).status_code == 200
-    made = Card.objects.get(pk=asked["card_id"])
+    made = Card.objects.get(pk=card_id)
     assert LedgerAccount.objects.get(pk=made.account_id).balance == 10_000
     assert made.account.holder is not None
     assert made.account.holder.id_number_tail == "002X"

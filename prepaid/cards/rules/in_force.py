@@ -90,6 +90,7 @@ def change_rule(
     value: Any,
     effective_from: date,
     article: str,
+    article_zh: str,
     source: str,
     text: str,
     text_zh: str,
@@ -103,8 +104,8 @@ def change_rule(
     check_rule(field, value)
     if source not in Source.values:
         raise RuleInvalid(f"A source is one of {', '.join(Source.values)}. Nothing was recorded.")
-    if not (article and text and text_zh):
-        raise RuleInvalid("A rule names its article and says itself in both languages. Nothing was recorded.")
+    if not (article and article_zh and text and text_zh):
+        raise RuleInvalid("A rule says itself and its article in both languages. Nothing was recorded.")
     same = Rule.objects.filter(rule_set=rule_set, field=field, effective_from=effective_from)
     last = same.aggregate(last=Max("revision"))["last"] or 0
     try:
@@ -116,6 +117,7 @@ def change_rule(
                 revision=last + 1,
                 value=value,
                 article=article,
+                article_zh=article_zh,
                 source=source,
                 text=text,
                 text_zh=text_zh,
@@ -127,13 +129,21 @@ def change_rule(
 
 
 def change_rate(
-    *, code: str, effective_from: date, rate_ppm: int, article: str, source: str, by: str, at: datetime
+    *,
+    code: str,
+    effective_from: date,
+    rate_ppm: int,
+    article: str,
+    article_zh: str,
+    source: str,
+    by: str,
+    at: datetime,
 ) -> InterestRate:
     """Record a yearly rate, in millionths, from a date on; of a date that has one, as its next revision.
 
     Raises RuleInvalid.
     """
-    if source not in Source.values or not 0 <= rate_ppm <= 1_000_000 or not article:
+    if source not in Source.values or not 0 <= rate_ppm <= 1_000_000 or not (article and article_zh):
         raise RuleInvalid("A rate is 0 to 1,000,000 millionths, with its article and source v, s or c.")
     same = InterestRate.objects.filter(code=code, effective_from=effective_from)
     last = same.aggregate(last=Max("revision"))["last"] or 0
@@ -143,6 +153,7 @@ def change_rate(
         revision=last + 1,
         rate_ppm=rate_ppm,
         article=article,
+        article_zh=article_zh,
         source=source,
         recorded_at=at,
         recorded_by=by,

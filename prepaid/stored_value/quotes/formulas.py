@@ -25,6 +25,13 @@ class Line:
     zh: str
 
 
+# What the ledger of one card cannot know.
+ONLY_IF_NEW = Line(
+    "Only if the card holder had not received the same goods or services before.",
+    "仅限此前未从经营者处获得过相同商品或者服务的。",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reckoned:
     """What one way gives: exact minor units, not below zero; its working; the loads that it settles."""
@@ -82,8 +89,11 @@ def undiscounted(facts: Facts) -> Reckoned:
     return _closed(facts, Fraction(facts.paid_minor - facts.consumed_minor), lines)
 
 
-def paid_bucket(facts: Facts) -> Reckoned:
-    """Reckon what is left of what was paid, in the order in which the card consumed it."""
+def paid_bucket(facts: Facts, *, only_if: Line | None = None) -> Reckoned:
+    """Reckon what is left of what was paid, in the order in which the card consumed it.
+
+    `only_if` is a condition that a person has to see to; it stands first in the working.
+    """
     write = _writer(facts)
     left = sum(load.paid_left_minor for load in facts.loads)
     lines = [
@@ -95,6 +105,8 @@ def paid_bucket(facts: Facts) -> Reckoned:
         for load in facts.loads
         if load.paid_minor
     ]
+    if only_if is not None:
+        lines.insert(0, only_if)
     lines.append(write.refund(Fraction(left)))
     return Reckoned(exact=Fraction(left), lines=tuple(lines), settles=facts.loads)
 
@@ -146,6 +158,8 @@ def cooling_off(facts: Facts, *, days: int) -> Reckoned:
         else:
             settled.append(load)
             lines.append(paid)
+    if settled:
+        lines.append(ONLY_IF_NEW)
     principal = Fraction(sum(load.paid_minor - load.returned_minor for load in settled))
     if not lines:
         lines.append(Line(f"Nothing was paid within the last {days} days.", f"最近 {days} 天内无付款。"))
@@ -164,6 +178,12 @@ def interest(
     due_shown = format_amount(Money(due, currency))
     working = f"{amount} × {format_percent(rate_ppm)} × {days} / {DAYS_A_YEAR} = {due_shown}"
     return due, Line(f"Interest from {since} to {until}: {working}", f"利息（{since} 至 {until}）：{working}")
+
+
+def in_all(total_minor: int, currency: str) -> Line:
+    """Write what refund and interest make together."""
+    total = format_amount(Money(total_minor, currency))
+    return Line(f"In all: {total}", f"合计：{total}")
 
 
 def _ratio(load: Load) -> Fraction:

@@ -24,6 +24,9 @@ BRANCHES = ("cooling_off", "art18", "art19", "paid_bucket", "time_prorata", "sma
 RATES = {"art18": "cny_lpr_1y", "art19": "cny_deposit_1y"}
 # Without a rule set, or with one that says nothing of it, the terms are the program's own.
 OWN_TERMS = ("paid_bucket", "time_prorata")
+ONLY_IF_TOO_SMALL = Line(
+    "Only where the balance is too small for the cheapest item.", "仅限余额不足以购买最低价商品或者服务时。"
+)
 Rules = Mapping[str, Rule]
 
 
@@ -44,7 +47,7 @@ class Branch:
     retained_minor: int
     closes: bool
     lines: tuple[Line, ...]
-    article: str
+    article: Line
     to_be_checked: bool
     why_not: Line | None = None
 
@@ -128,14 +131,14 @@ def _branch(code: str, facts: Facts, rules: Rules, since: date, until: date) -> 
             refund, currency=facts.currency, rate_ppm=rate.rate_ppm, since=since, until=until
         )
         unsure = unsure or rate.source == "c"
-        lines = (*lines, line)
+        lines = (*lines, line, formulas.in_all(refund + interest, facts.currency))
     return Branch(
         code=code,
         refund_minor=refund,
         interest_minor=interest,
         **_parts(facts, done),
         lines=lines,
-        article="" if rule is None else rule.article,
+        article=Line("", "") if rule is None else Line(rule.article, rule.article_zh),
         to_be_checked=unsure,
         why_not=why_not,
     )
@@ -166,6 +169,10 @@ def _reckon(code: str, facts: Facts, rules: Rules) -> Reckoned | None:
         case "cooling_off":
             rule = rules.get("cooling_off_days")
             return None if rule is None else formulas.cooling_off(facts, days=rule.stated)
+        case "small_balance":
+            small = rules.get("small_balance_cashout")
+            unsure = small is not None and "below_cheapest_item" in small.stated
+            return formulas.paid_bucket(facts, only_if=ONLY_IF_TOO_SMALL if unsure else None)
         case "art18":
             return formulas.at_the_discount(facts)
         case "art19":
@@ -184,7 +191,9 @@ def _why_not(code: str, facts: Facts, rules: Rules, reckoned: Reckoned | None) -
         return _why_no_cash_out(facts, rules)
     forbidden = rules.get("refund_allowed")
     if forbidden is not None and forbidden.stated is False:
-        return Line(f"{forbidden.text} ({forbidden.article})", f"{forbidden.text_zh}（{forbidden.article}）")
+        return Line(
+            f"{forbidden.text} ({forbidden.article})", f"{forbidden.text_zh}（{forbidden.article_zh}）"
+        )
     if code == "cooling_off":
         if reckoned is None:
             return Line("The rules in force know no cooling-off period.", "现行规则没有冷静期。")
@@ -205,7 +214,7 @@ def _why_no_cash_out(facts: Facts, rules: Rules) -> Line | None:
         return Line("The rules in force know no cash-out of small balances.", "现行规则没有小额兑现。")
     # Whether a balance buys the cheapest item is for the person at the counter to see.
     if "below" in small.stated and facts.balance_minor >= small.stated["below"]:
-        return Line(f"{small.text} ({small.article})", f"{small.text_zh}（{small.article}）")
+        return Line(f"{small.text} ({small.article})", f"{small.text_zh}（{small.article_zh}）")
     return None
 
 
@@ -248,7 +257,7 @@ def as_json(quote: Quote) -> dict[str, Any]:
                 "closes": branch.closes,
                 "uncovered": branch.uncovered_minor,
                 "forfeited_bonus": branch.forfeited_bonus_minor,
-                "article": branch.article,
+                "article": _texts(branch.article),
                 "to_be_checked": branch.to_be_checked,
                 "working": [_texts(line) for line in branch.lines],
             }

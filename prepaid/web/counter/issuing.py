@@ -12,6 +12,7 @@ from uuid import UUID
 import segno
 from django import forms
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -30,13 +31,13 @@ from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.money import Money, parse_amount
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
-from prepaid.stores.models import Tap
+from prepaid.stores.models import Store, Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.actions import Action, commit, foresee
 from prepaid.web.counter.identity import IdentityForm, taken
 from prepaid.web.counter.screen import Notice, explain
 from prepaid.web.counter.stream import last_tap_id
-from prepaid.web.named import name_of, text_of
+from prepaid.web.named import article_of, name_of, text_of
 
 # A tap longer ago than this may be of a card that is no longer on the reader.
 TAP_AGE_MAX = timedelta(minutes=5)
@@ -80,11 +81,11 @@ class IssueForm(forms.Form):
     tap = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
-        """Offer the programs of the store's currency."""
+        """Offer the programs whose cards the store takes."""
         super().__init__(*args, **kwargs)
         self.place = place
         programs: Any = self.fields["program"]
-        programs.queryset = Program.objects.filter(currency=place.store.currency)
+        programs.queryset = list_offered(place.store)
         programs.label_from_instance = name_of
         self.fields["holder_name"].widget.attrs |= {"autocomplete": "off", "autofocus": True}
         self.fields["amount"].widget.attrs |= {
@@ -127,6 +128,12 @@ class IssueForm(forms.Form):
         return cleaned
 
 
+def list_offered(store: Store) -> QuerySet[Program]:
+    """List the programs whose cards a store takes, in its currency."""
+    here = Q(scope_store_ids=None) | Q(scope_store_ids__contains=[store.id])
+    return Program.objects.filter(here, currency=store.currency)
+
+
 def find_new_tap(tap_id: int, place: Place) -> Tap | None:
     """Find a fresh tap, at the till's own terminal, of a verified card that is not issued yet."""
     terminal_id = place.till.terminal_id
@@ -152,7 +159,7 @@ def new_card(request: StaffRequest, place: Place) -> HttpResponse:
         return render(request, "cards/new.html", _page(form, holder, place), status=422)
     tap_id = request.GET.get("tap", "")
     tap = find_new_tap(int(tap_id), place) if tap_id.isdecimal() else None
-    first = Program.objects.filter(currency=place.store.currency).first()
+    first = list_offered(place.store).first()
     initial = {
         "card_id": uuid7(),
         "load_id": uuid7(),
@@ -216,7 +223,7 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderF
         form.add_error(None, taken())
         return None
     except RuleRefused as refused:
-        said = f"{text_of(refused.rule)} ({refused.rule.article})"
+        said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
         form.add_error(None, _("Nothing was issued: a rule forbids the program's terms.") + " " + said)
         return None
     answer, notice = _load(place, made, asked["load_id"], asked["amount"])

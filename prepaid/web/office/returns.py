@@ -66,6 +66,7 @@ class Way:
 
     branch: Branch
     name: Promise
+    article: str
     why_not: str
     working: list[str]
 
@@ -200,7 +201,13 @@ def _pay(request: StaffRequest, staff: Staff, choice: Choice) -> None:
 
 def _ways(quoted: Quote) -> list[Way]:
     return [
-        Way(branch, WAYS[branch.code], _say(branch.why_not), [_say(line) for line in branch.lines])
+        Way(
+            branch,
+            WAYS[branch.code],
+            _say(branch.article),
+            _say(branch.why_not),
+            [_say(line) for line in branch.lines],
+        )
         for branch in quoted.branches
     ]
 

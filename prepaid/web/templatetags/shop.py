@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from prepaid.money import Money, format_amount, format_percent
-from prepaid.web.named import Named, Ruled, name_of, text_of
+from prepaid.web.named import Named, Ruled, Stated, article_of, name_of, text_of
 
 register = template.Library()
 DAYS_SHOWN_AS_AGO = 30
@@ -105,3 +105,9 @@ def ruled(rule: Ruled) -> str:
 def percent(rate_ppm: int) -> str:
     """Write a rate that is kept in millionths: 30,000 is 3.00 %."""
     return format_percent(rate_ppm)
+
+
+@register.filter
+def article(stated: Stated) -> str:
+    """Name the article of a rule or rate in the language of the page."""
+    return article_of(stated)

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--ppm", required=True, type=int, metavar="MILLIONTHS")
         parser.add_argument("--from", required=True, type=date.fromisoformat, metavar="DATE", dest="since")
         parser.add_argument("--article", required=True)
+        parser.add_argument("--article-zh", metavar="ARTICLE", help="the article in Chinese, else the same")
         parser.add_argument(
             "--source", required=True, choices=Source.values, help="v read, s second-hand, c to check"
         )
@@ -35,6 +36,7 @@ class Command(BaseCommand):
                 effective_from=options["since"],
                 rate_ppm=options["ppm"],
                 article=options["article"],
+                article_zh=options["article_zh"] or options["article"],
                 source=options["source"],
                 by=options["by"],
                 at=timezone.now(),

@@ -25,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--value", required=True, metavar="JSON", help="500000, true, null ...")
         parser.add_argument("--from", required=True, type=date.fromisoformat, metavar="DATE", dest="since")
         parser.add_argument("--article", required=True)
+        parser.add_argument("--article-zh", metavar="ARTICLE", help="the article in Chinese, else the same")
         parser.add_argument(
             "--source", required=True, choices=Source.values, help="v read, s second-hand, c to check"
         )
@@ -48,6 +49,7 @@ class Command(BaseCommand):
                 value=value,
                 effective_from=options["since"],
                 article=options["article"],
+                article_zh=options["article_zh"] or options["article"],
                 source=options["source"],
                 text=options["en"],
                 text_zh=options["zh"],

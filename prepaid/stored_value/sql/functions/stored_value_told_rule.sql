@@ -6,7 +6,7 @@ begin
     return (
         select jsonb_build_object(
             'rule_set', rule_set.code, 'field', rule.field, 'effective_from', rule.effective_from, 'article', rule.article,
-            'source', rule.source, 'en', rule.text, 'zh', rule.text_zh)
+            'article_zh', rule.article_zh, 'source', rule.source, 'en', rule.text, 'zh', rule.text_zh)
         from ledger_answer_rule as told
         join cards_rule as rule on rule.id = told.rule_id
         join cards_ruleset as rule_set on rule_set.id = rule.rule_set_id
