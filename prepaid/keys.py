@@ -16,12 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 HASH_KEYS = ("lookup", "pin", "content", "enrolment")
 HASH_KEY_BYTES = 32
 CARD_KEY_BYTES = 16
+NONCE_BYTES = 12
 # What others than the file's owner and group may do with it: nothing; the group may read.
 _FORBIDDEN_MODE = 0o037
 
@@ -76,6 +78,23 @@ class SiteKeys:
     def enrolment_hash(self, code: str) -> bytes:
         """Hash an enrolment code as it is stored."""
         return hmac.digest(self.enrolment, code.encode(), "sha256")
+
+    def identity_lookup(self, document: str, number: str) -> bytes:
+        """Hash the number of an identity document, as the one holder to whom it belongs is found."""
+        return self._lookup(b"identity", f"{document}:{number}".encode())
+
+    def seal(self, text: str, *, of: bytes) -> bytes:
+        """Encrypt a text that must be read again, such as an ID number; `of` binds it to its owner."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._sealing().encrypt(nonce, text.encode(), of)
+
+    def unseal(self, sealed: bytes, *, of: bytes) -> str:
+        """Decrypt what was sealed. Raises cryptography's InvalidTag where it is another's, or was changed."""
+        return self._sealing().decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], of).decode()
+
+    def _sealing(self) -> AESGCM:
+        # A key of its own, derived, so that a file of keys made before can seal too.
+        return AESGCM(hmac.digest(self.lookup, b"key that seals", "sha256"))
 
     def _lookup(self, method: bytes, identity: bytes) -> bytes:
         return hmac.digest(self.lookup, method + b":" + identity, "sha256")

@@ -60,3 +60,10 @@ def format_amount(money: Money, *, symbol: bool = True) -> str:
     sign = "−" if money.amount_minor < 0 else ""
     mark = SYMBOLS.get(money.currency, money.currency + " ") if symbol else ""
     return f"{sign}{mark}{digits}"
+
+
+def format_percent(rate_ppm: int) -> str:
+    """Show a rate that is kept in millionths, with at least two decimals: `3.00 %`, `3.875 %`."""
+    whole, rest = divmod(rate_ppm, 10_000)
+    digits = f"{rest:04d}".rstrip("0").ljust(2, "0")
+    return f"{whole}.{digits} %"

@@ -8,7 +8,12 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from prepaid.cards.rules.models import InterestRate, Rule, RuleSet
 from prepaid.identifiers import uuid7
+
+__all__ = (
+    "Account", "Card", "CardEvent", "Credential", "Holder", "InterestRate", "Program", "Rule", "RuleSet",
+)  # fmt: skip
 
 
 class Program(models.Model):
@@ -45,6 +50,8 @@ class Program(models.Model):
     pin_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
+    # What the law asks of these cards, by date; null means that no law was chosen.
+    rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True)
 
     # Where value of these cards may be moved to: other cards of any program, of this one, or nowhere.
     moves_to = models.CharField(max_length=12, choices=MovesTo.choices, default=MovesTo.ANY)
@@ -59,12 +66,36 @@ class Program(models.Model):
 
 
 class Holder(models.Model):
-    """A person or firm that holds an account."""
+    """A person or firm that holds an account; one holder to an ID number, which is kept sealed."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person"
+        ORGANISATION = "organisation"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=32, blank=True)
     email = models.EmailField(blank=True)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PERSON)
+    id_document = models.CharField(max_length=16, blank=True)
+    id_number_lookup = models.BinaryField(max_length=32, null=True, unique=True)
+    id_number_sealed = models.BinaryField(max_length=128, null=True)
+    id_number_tail = models.CharField(max_length=4, blank=True)
+    # Who buys for the holder, where it is another.
+    agent_name = models.CharField(max_length=120, blank=True)
+    agent_phone = models.CharField(max_length=32, blank=True)
+    agent_id_number_sealed = models.BinaryField(max_length=128, null=True)
+    identified_at = models.DateTimeField(null=True)
+    identified_by = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(identified_at=None)
+                | models.Q(id_number_lookup__isnull=False, id_number_sealed__isnull=False),
+                name="cards_holder_identified_by_a_number",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -61,6 +61,7 @@ KINDS = {
         Kind("move_is_posted_on_both_sides", _("Move with one side only")),
         Kind("transit_is_empty_after_each_move", _("Value left in transit")),
         Kind("lot_is_as_its_source_was", _("Moved lot differs from its source")),
+        Kind("rule_was_told_with_a_decline", _("Rule told of what was not declined")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from prepaid.cards import lifecycle, numbers
 from prepaid.cards.models import Account, Card, Credential, Holder, Program
+from prepaid.cards.rules.in_force import refuse_terms
 from prepaid.keys import site_keys
 from prepaid.ledger.accounts import open_account
 from prepaid.stored_value.answers import TransactionError
@@ -49,11 +50,14 @@ def issue(
 ) -> IssuedCard:
     """Issue an active card of a program, bound to the NFC card of `tap` where one is given.
 
-    `card_id` is made by the caller: a repeat gives the card without its secrets. Raises AlreadyBound.
+    `card_id` is made by the caller: a repeat gives the card without its secrets. Raises AlreadyBound and,
+    where the rules in force forbid the program's terms, RuleRefused.
     """
     try:
         with transaction.atomic():
             found = Card.objects.filter(pk=card_id).first()
+            if found is None:
+                refuse_terms(program, origin.business_date_at(at))
             return (
                 IssuedCard(card=found)
                 if found

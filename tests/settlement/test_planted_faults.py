@@ -202,6 +202,10 @@ FAULTS = {
         "where outcome = 'declined'",
         lambda books: {"answer_that_posted_nothing_moved_nothing": [f"{books.declined}"]},
     ),
+    "rule told of an approval": Fault(
+        "insert into ledger_answer_rule select id, gen_random_uuid() from ledger_answer where position = 2",
+        lambda books: {"rule_was_told_with_a_decline": [f"{books.ids[1]}"]},
+    ),
 }
 
 

@@ -245,3 +245,9 @@ left join ledger_lot as parent on parent.account_id = source.from_account and pa
 where (lot.bonus, lot.tender, lot.reference, lot.campaign) is distinct from (parent.bonus, parent.tender, parent.reference, parent.campaign)
     or (lot.expires_on is distinct from parent.expires_on and source.account_id <> source.from_account)
     or lot.amount > parent.amount or lot.amount is null or parent.amount is null;
+
+-- name: rule_was_told_with_a_decline
+select 'answer', told.answer_id::text, format('a rule is told of it, but it is %s', coalesce(answer.outcome, 'no answer'))
+from ledger_answer_rule as told
+left join ledger_answer as answer on answer.id = told.answer_id
+where answer.outcome is distinct from 'declined';

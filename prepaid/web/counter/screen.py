@@ -16,8 +16,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from prepaid.cards.lifecycle import Change, list_changes
-from prepaid.cards.models import Card, CardEvent
+from prepaid.cards.models import Card, CardEvent, Rule
 from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of
@@ -26,7 +27,7 @@ from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
 from prepaid.stored_value.pay_out import find_destinations, paid_minor_of
-from prepaid.stored_value.reasons import reason_of
+from prepaid.stored_value.reasons import Reason, reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
@@ -98,6 +99,13 @@ class OpenCard:
     rows: list[Row]
     changes: list[Change]
     stopped_by: CardEvent | None = None
+    identity_rule: Rule | None = None
+
+    @property
+    def identity_tail(self) -> str:
+        """Give the end of its holder's ID number; empty where no identity is recorded."""
+        holder = self.card.account.holder
+        return holder.id_number_tail if holder is not None and holder.identified_at else ""
 
     @property
     def state_name(self) -> str | Promise:
@@ -187,6 +195,7 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
         balance=balance,
         rows=_by_time(rows + list_events(card, balance.currency)),
         changes=list_changes(card.state),
+        identity_rule=rules_in_force(card.program.rule_set_id, today).get("identity_required_when"),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
 
@@ -254,7 +263,7 @@ def list_recent(place: Place) -> list[Row]:
 def notice_of(answer: Answer, action: Action) -> Notice:
     """Say what a commit did: done with its receipt, or why not, whether money moved and what to do."""
     if not answer.approved:
-        return refusal_of(answer.reason)
+        return explain(answer.why)
     titles = {"load": _("Top-up done"), "redeem": _("Redeemed"), "void": _("Voided")}
     return Notice("good", titles[action.kind], answer=answer)
 
@@ -280,8 +289,12 @@ def tell_done(screen: Screen, transaction_id: UUID | None) -> None:
 
 def refusal_of(reason: str | None) -> Notice:
     """Say why an action is refused; nothing was posted."""
-    row = reason_of(reason)
-    sentence = row.zh if reads_chinese() else row.en
+    return explain(reason_of(reason))
+
+
+def explain(why: Reason) -> Notice:
+    """Say a reason in the page's language: what it is, whether money moved, what to do, by which rule."""
+    sentence = why.zh if reads_chinese() else why.en
     first, mark, rest = sentence.partition("。" if reads_chinese() else ". ")
     return Notice("bad", first + ("。" if reads_chinese() and mark else "." if mark else ""), rest)
 

@@ -26,6 +26,7 @@ from prepaid.web.counter.screen import (
     Mode,
     Notice,
     Screen,
+    explain,
     list_recent,
     notice_of,
     open_card,
@@ -161,7 +162,7 @@ def _arm(screen: Screen, action: Action, text: str) -> None:
         return
     if foreseen.reason is not None:
         screen.typed = text
-        screen.notice = refusal_of(foreseen.reason)
+        screen.notice = explain(foreseen.why)
         return
     screen.armed = action
     screen.balance_after_minor = foreseen.balance_after_minor

@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from prepaid.money import Money, format_amount
-from prepaid.web.named import Named, name_of
+from prepaid.money import Money, format_amount, format_percent
+from prepaid.web.named import Named, Ruled, Stated, article_of, name_of, text_of
 
 register = template.Library()
 DAYS_SHOWN_AS_AGO = 30
@@ -93,3 +93,21 @@ def since(at: datetime | None) -> str:
 def named(thing: Named) -> str:
     """Give a shop's, program's or store's name in the language of the page."""
     return name_of(thing)
+
+
+@register.filter
+def ruled(rule: Ruled) -> str:
+    """Give what a rule says in the language of the page."""
+    return text_of(rule)
+
+
+@register.filter
+def percent(rate_ppm: int) -> str:
+    """Write a rate that is kept in millionths: 30,000 is 3.00 %."""
+    return format_percent(rate_ppm)
+
+
+@register.filter
+def article(stated: Stated) -> str:
+    """Name the article of a rule or rate in the language of the page."""
+    return article_of(stated)

@@ -1,5 +1,6 @@
 -- Adds value to the presented card against a tender that came in at p_tender_account; stores the answer.
--- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+-- One call is one commit. Minor units. Locks the credential's row, then the account's, then
+-- with a rule set the holder's. Raises as stored_value_redeem.
 create or replace function stored_value_load(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text,
     p_tender text, p_reference text, p_tender_account uuid
@@ -34,6 +35,7 @@ begin
             when v_after.loaded_today + p_amount > (v_card.program).load_day_max then 'limit_day'
             when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
         end;
+        v_reason := stored_value_apply_rules(p_request, v_card, v_after, p_amount, p_tender, v_reason);
     end if;
     if v_reason is not null then
         return next stored_value_reply_with(
