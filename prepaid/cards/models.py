@@ -12,7 +12,10 @@ from prepaid.identifiers import uuid7
 
 
 class Program(models.Model):
-    """The terms that cards are issued under. Limits are minor units; null means no limit."""
+    """The terms that cards are issued under. Limits are minor units; null means no limit.
+
+    Those of a holder count over all the holder's cards of one currency whose programs set such a limit.
+    """
 
     class ConsumptionOrder(models.TextChoices):
         BONUS_FIRST = "bonus_first"
@@ -30,6 +33,19 @@ class Program(models.Model):
     redeem_single_max = models.BigIntegerField(null=True, blank=True)
     redeem_day_max = models.BigIntegerField(null=True, blank=True)
     balance_max = models.BigIntegerField(null=True, blank=True)
+    load_month_max = models.BigIntegerField(null=True, blank=True)
+    redeem_month_max = models.BigIntegerField(null=True, blank=True)
+    loads_day_max = models.PositiveIntegerField(null=True, blank=True)
+    holder_load_day_max = models.BigIntegerField(null=True, blank=True)
+    holder_load_month_max = models.BigIntegerField(null=True, blank=True)
+    holder_redeem_day_max = models.BigIntegerField(null=True, blank=True)
+    holder_redeem_month_max = models.BigIntegerField(null=True, blank=True)
+    # Loads a day by one funding instrument, over all the cards that it pays for.
+    instrument_loads_day_max = models.PositiveIntegerField(null=True, blank=True)
+    # What a bare UID may spend; above it the PIN lifts the limit, or nothing does.
+    low_trust_single_max = models.BigIntegerField(null=True, blank=True)
+    low_trust_day_max = models.BigIntegerField(null=True, blank=True)
+    low_trust_pin_lifts = models.BooleanField(default=True)
     card_valid_months = models.PositiveSmallIntegerField(null=True, blank=True)
     value_valid_months = models.PositiveSmallIntegerField(null=True, blank=True)
     consumption_order = models.CharField(

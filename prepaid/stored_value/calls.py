@@ -27,7 +27,8 @@ PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)
 REPLY = (
     "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
     "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, "
-    "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
+    "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id, "
+    "reply.undoes"
 )
 # Looks at a remembered terminal in the round trip that posts for it.
 STILL_SO = (
@@ -168,6 +169,7 @@ def answer_of(row: TupleRow) -> Answer:
         origin_id=row[14],
         sequence=row[15],
         card_id=row[16],
+        undoes=row[17],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prepaid.cards.keys import site_keys
 from prepaid.cards.presentation import Presentation
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
@@ -11,13 +12,22 @@ from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 from prepaid.tenders import Tender
 
+_PAID = "%s::bytea, %s::bigint, %s::text"
+
 
 def load(
-    request: Request, presentation: Presentation, amount: Money, *, tender: Tender, tender_reference: str = ""
+    request: Request,
+    presentation: Presentation,
+    amount: Money,
+    *,
+    tender: Tender,
+    tender_reference: str = "",
+    price: Money | None = None,
 ) -> Answer:
-    """Add an amount to the presented card against money that came in by `tender`.
+    """Add an amount to the presented card against money that came in by `tender`; `price` is what units cost.
 
-    Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
+    Locks the card's credential, its account, then the counters of its program.
+    Raises IdReused, SequenceReused, TryAgain.
     """
     if amount.currency != request.origin.currency:
         return decline(request, "load", "currency_mismatch", presentation=presentation, amount=amount)
@@ -32,6 +42,14 @@ def load(
             tender,
             tender_reference,
             account,
+            _instrument_of(tender, tender_reference),
+            None if price is None else price.amount_minor,
+            None if price is None else price.currency,
         ],
-        placeholders=f"{PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid",
+        placeholders=f"{PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid, {_PAID}",
     )
+
+
+def _instrument_of(tender: Tender, reference: str) -> bytes | None:
+    """Hash what paid, to count its loads; None for cash, which nobody can tell apart."""
+    return None if tender == "cash" or not reference else site_keys().instrument_lookup(tender, reference)

@@ -30,7 +30,7 @@ from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.refund import refund
 from prepaid.stored_value.undo import reverse, void
-from tests.shop import assert_ledger_is_clean, open_shop
+from tests.shop import NOON, assert_ledger_is_clean, open_shop
 from tests.stored_value.model import LIMITS, Done, Model
 
 LIVES = int(os.environ.get("MODEL_LIVES", "100"))
@@ -46,6 +46,8 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.shop = open_shop(**LIMITS, value_valid_months=1)
+        # The clock steps forward, and a hold expires by no clock that is ahead of the database's.
+        self.shop.at = NOON - timedelta(days=1_500)
         self.held = self.shop.card()
         self.desk = at_the_desk(self.held.card.id)
         self.model = Model(now=self.shop.at, months=1)
@@ -186,6 +188,7 @@ class Life(RuleBasedStateMachine):
                 assert row[0] == (over and done.resolution is None)
                 if row[0]:
                     done.resolution = "expired"
+                    self.model.begin_day()
                     self.model.held -= done.amount
 
     @invariant()
@@ -194,13 +197,17 @@ class Life(RuleBasedStateMachine):
         row = calls.fetch(
             "select balance, held, "
             "coalesce((select json_object_agg(lot_no, remaining) from unnest(lots)), '{}'), "
-            "loaded_today, redeemed_today from ledger_account where id = %s",
+            "counted_on, loads_today, loaded_today, loaded_month, redeemed_today, redeemed_month "
+            "from ledger_account where id = %s",
             [self.held.account_id],
         )
         assert row is not None
         assert (row[0], row[1]) == (self.model.balance, self.model.held)
         assert {int(no): value for no, value in row[2].items()} == lots
-        assert row[3:] == (self.model.loaded, self.model.redeemed)
+        model = self.model
+        assert row[3:] == (
+            model.day, model.loads, model.loaded, model.loaded_month, model.redeemed, model.redeemed_month
+        )  # fmt: skip
 
     def teardown(self) -> None:
         assert_ledger_is_clean()
