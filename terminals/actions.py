@@ -224,8 +224,8 @@ def _sell(
 
 def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
     """Take the card that the options name, or wait for a tap; None when none came in time."""
+    pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
     if options.number:
-        pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
         return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
     if options.qr:
         return messages.QrCard(code=options.qr, entry="keyed")
@@ -240,7 +240,10 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         while True:
             try:
                 tap = reader.wait_for_tap(stop=stop)
-                return tap.card if tap is not None else None
+                card = tap.card if tap is not None else None
+                if pin and isinstance(card, messages.SunCard | messages.UidCard):
+                    return msgspec.structs.replace(card, pin=pin)
+                return card
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise

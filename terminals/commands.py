@@ -109,7 +109,7 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card.add_argument("--reader", help=_READER_HELP)
     card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
     card.add_argument("--number", help="the printed card number, in place of a tap")
-    card.add_argument("--pin", help="the card's PIN; - reads it from standard input")
+    card.add_argument("--pin", help="the card's PIN, with a number or a tap; - reads it from standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
     sale = argparse.ArgumentParser(add_help=False)
     sale.add_argument("--amount", required=True, help="in major units, such as 12.50")

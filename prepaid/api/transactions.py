@@ -34,7 +34,7 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
         id=message.id,
         origin=origin,
         # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
-        digest=site_keys().content_digest(origin.id.bytes + messages.content(message)),
+        digest=site_keys().content_digest(origin.id.bytes + messages.content_to_compare(message)),
         occurred_at=message.occurred_at,
         recorded_at=at,
         sequence=message.sequence,
