@@ -52,6 +52,8 @@ class Program(models.Model):
         max_length=12, choices=ConsumptionOrder.choices, default=ConsumptionOrder.BONUS_FIRST
     )
     allowed_credentials = ArrayField(models.CharField(max_length=16), default=list)
+    # Where the currency is a unit: what one costs, in minor units of the money of the store that sells it.
+    unit_price = models.BigIntegerField(null=True, blank=True)
     # Above this a credential that carries no PIN of its own asks for one; null means never.
     pin_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prepaid.cards.keys import site_keys
 from prepaid.cards.presentation import Presentation
 from prepaid.ledger.accounts import general_account_id
-from prepaid.money import Money
+from prepaid.money import Money, is_unit
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import PRESENTED, presented_values, transact
 from prepaid.stored_value.decline import decline
@@ -22,14 +22,16 @@ def load(
     *,
     tender: Tender,
     tender_reference: str = "",
-    price: Money | None = None,
+    price_minor: int | None = None,
 ) -> Answer:
-    """Add an amount to the presented card against money that came in by `tender`; `price` is what units cost.
+    """Add an amount to the presented card against money that came in by `tender`.
+
+    Units cost `price`, or what the program says that one costs; money has no price.
 
     Locks the card's credential, its account, then the counters of its program.
     Raises IdReused, SequenceReused, TryAgain.
     """
-    if amount.currency != request.origin.currency:
+    if not request.origin.trades_in(amount.currency):
         return decline(request, "load", "currency_mismatch", presentation=presentation, amount=amount)
     account = general_account_id(tender, owner_id=request.origin.store_id, currency=amount.currency)
     return transact(
@@ -43,8 +45,8 @@ def load(
             tender_reference,
             account,
             _instrument_of(tender, tender_reference),
-            None if price is None else price.amount_minor,
-            None if price is None else price.currency,
+            price_minor,
+            request.origin.currency if is_unit(amount.currency) else None,
         ],
         placeholders=f"{PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid, {_PAID}",
     )

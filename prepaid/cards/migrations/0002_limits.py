@@ -64,4 +64,9 @@ class Migration(migrations.Migration):
             name="redeem_month_max",
             field=models.BigIntegerField(blank=True, null=True),
         ),
+        migrations.AddField(
+            model_name="program",
+            name="unit_price",
+            field=models.BigIntegerField(blank=True, null=True),
+        ),
     ]

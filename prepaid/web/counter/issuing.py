@@ -11,6 +11,7 @@ from uuid import UUID
 
 import segno
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -24,8 +25,9 @@ from prepaid.cards.models import Program
 from prepaid.cards.numbers import grouped
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
-from prepaid.money import Money, parse_amount
+from prepaid.money import UNITS, Money, is_unit, parse_amount
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.history import find_price
 from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
 from prepaid.stores.models import Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
@@ -58,11 +60,11 @@ class IssueForm(forms.Form):
     tap = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
-        """Offer the programs of the store's currency."""
+        """Offer the programs of the store's currency, and those that count units."""
         super().__init__(*args, **kwargs)
         self.place = place
         programs: Any = self.fields["program"]
-        programs.queryset = Program.objects.filter(currency=place.store.currency)
+        programs.queryset = list_programs(place)
         programs.label_from_instance = name_of
         self.fields["holder_name"].widget.attrs |= {"autocomplete": "off", "autofocus": True}
         self.fields["amount"].widget.attrs |= {
@@ -84,9 +86,12 @@ class IssueForm(forms.Form):
         text = self.cleaned_data["amount"].strip().replace(",", "")
         if not text:
             return None
+        program: Program | None = self.cleaned_data.get("program")
         try:
-            money = parse_amount(text, self.place.store.currency)
+            money = parse_amount(text, program.currency if program else self.place.store.currency)
         except ValueError as error:
+            if program and is_unit(program.currency):
+                raise forms.ValidationError(_("This card counts whole units: type digits alone.")) from error
             raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
         return money if money.amount_minor else None
 
@@ -103,6 +108,11 @@ class IssueForm(forms.Form):
         if cleaned.get("medium") == "nfc" and not cleaned.get("tap"):
             self.add_error(None, _("Put a new card on the reader and wait until it is verified."))
         return cleaned
+
+
+def list_programs(place: Place) -> QuerySet[Program]:
+    """List the programs whose value the store trades in."""
+    return Program.objects.filter(currency__in=(place.store.currency, *UNITS))
 
 
 def find_new_tap(tap_id: int, place: Place) -> Tap | None:
@@ -129,7 +139,7 @@ def new_card(request: StaffRequest, place: Place) -> HttpResponse:
         return render(request, "cards/new.html", _page(form, place), status=422)
     tap_id = request.GET.get("tap", "")
     tap = find_new_tap(int(tap_id), place) if tap_id.isdecimal() else None
-    first = Program.objects.filter(currency=place.store.currency).first()
+    first = list_programs(place).filter(currency=place.store.currency).first()
     initial = {
         "card_id": uuid7(),
         "load_id": uuid7(),
@@ -175,6 +185,7 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm) -> HttpResponse
         "code": _draw(made.qr) if made.qr else None,
         "with_nfc": tap is not None,
         "answer": answer,
+        "price_minor": find_price(answer.id) if answer else None,
         "notice": notice,
         "at": timezone.now(),
         "till": place.till,

@@ -1,5 +1,6 @@
 -- Adds value to the presented card against a tender that came in at p_tender_account; stores the answer.
--- p_instrument is the keyed hash of what paid, or null; p_price is what a unit's load cost, or null.
+-- p_instrument is the keyed hash of what paid, or null. p_price_currency comes with units alone: what they cost is p_price,
+-- or the program's price for one.
 -- One call is one commit. Minor units. Locks the credential's row, the account's, then the counters'.
 -- Raises as stored_value_redeem.
 create or replace function stored_value_load(
@@ -12,6 +13,7 @@ declare
     v_after ledger_account;
     v_reason text;
     v_expires_on date;
+    v_price bigint;
     v_hash bytea;
     -- A bare number says what to load, and proves nobody: its answer tells no balance (ADR 0032).
     v_is_proven boolean := p_presented.method <> 'number' or p_presented.pin_mac is not null;
@@ -43,6 +45,9 @@ begin
         return;
     end if;
     v_after := v_account;
+    if p_price_currency is not null then
+        v_price := coalesce(p_price, p_amount * (v_card.program).unit_price);
+    end if;
     v_expires_on := (p_request.business_date + make_interval(months => (v_card.program).value_valid_months))::date;
     v_after.lot_count := v_account.lot_count + 1;
     v_after.lots := ledger_put(
@@ -51,8 +56,8 @@ begin
     insert into ledger_lot (
         account_id, lot_no, position, bonus, amount, expires_on, tender, reference, price, price_currency)
     values (
-        v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference, p_price,
-        p_price_currency);
+        v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference, v_price,
+        case when v_price is not null then p_price_currency end);
     v_hash := ledger_post(
         p_request, v_account, v_after, 'load', p_amount, null, null, p_tender,
         array[row(v_after.lot_count, p_tender_account, v_account.id, p_amount)::ledger_leg]);
