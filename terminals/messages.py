@@ -198,6 +198,8 @@ class Answer(Said, frozen=True, kw_only=True):
     """The stored answer of a transaction: the same body for the first call and each repeat.
 
     `hash` is the account's chain over its transactions after this one; null where nothing was posted.
+    `balance` and `available` are null where nobody proved the card, as for a load by bare number; `card` is
+    null where its proof failed.
     """
 
     id: UUID

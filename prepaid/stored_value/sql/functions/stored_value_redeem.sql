@@ -17,10 +17,6 @@ declare
     v_taken record;
     v_hash bytea;
     v_again boolean := false;
-    -- What counts as spent on the day and in the month before this: an open hold does.
-    v_today bigint;
-    v_month bigint;
-    v_single_max bigint;
     -- Whether something is counted beside the account's row: most programs have none of it.
     v_is_counted boolean;
 begin
@@ -30,12 +26,8 @@ begin
     end if;
     v_card := stored_value_admit_card(p_request, p_presented, p_currency);
     v_reason := v_card.refusal;
-    v_single_max := (v_card.program).redeem_single_max;
-    v_is_counted := p_presented.method = 'uid'
-        or coalesce((v_card.program).holder_redeem_day_max, (v_card.program).holder_redeem_month_max) is not null;
-    if p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts then
-        v_single_max := least(v_single_max, (v_card.program).low_trust_single_max);
-    end if;
+    v_is_counted := p_presented.method = 'uid' or (v_card.program).holder_redeem_day_max is not null
+        or (v_card.program).holder_redeem_month_max is not null;
     while v_reason is null and v_hash is null loop
         -- Read without its lock, which comes after the PIN's. Where another posting came between, or something is counted
         -- beside the account: again, behind the lock.
@@ -48,16 +40,18 @@ begin
         if p_request.business_date > v_account.counted_on then
             v_after := ledger_begin_day(v_account, p_request.business_date);
         end if;
-        v_today := v_after.redeemed_today + v_account.held + p_amount;
-        v_month := v_after.redeemed_month + v_account.held + p_amount;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
         v_available := greatest(v_spendable - v_account.held, 0);
         v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
         v_reason := coalesce(
             case
                 when p_currency <> v_account.currency then 'currency_mismatch'
-                when p_amount > v_single_max then 'limit_single'
-                when v_today > (v_card.program).redeem_day_max or v_month > (v_card.program).redeem_month_max then 'limit_day'
+                when p_amount > (v_card.program).redeem_single_max
+                    or v_is_counted and p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts
+                        and p_amount > (v_card.program).low_trust_single_max then 'limit_single'
+                -- What is held counts as spent.
+                when v_after.redeemed_today + v_account.held + p_amount > (v_card.program).redeem_day_max
+                    or v_after.redeemed_month + v_account.held + p_amount > (v_card.program).redeem_month_max then 'limit_day'
                 when v_is_counted and not v_again then stored_value_refuse_counted(
                     v_card, p_presented.method, null, p_request.business_date, p_currency, 0, p_amount)
             end,
