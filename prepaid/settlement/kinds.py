@@ -58,6 +58,14 @@ KINDS = {
         Kind("lot_is_as_its_transfer_made_it", _("Lot differs from the transfer that made it")),
         Kind("posted_transaction_has_its_answer", _("Transaction without a stored answer")),
         Kind("answer_that_posted_nothing_moved_nothing", _("Approved, but posted nowhere")),
+        Kind(
+            "counters_are_what_their_day_and_month_counted",
+            _("Counter of a limit differs from what was posted"),
+        ),
+        Kind(
+            "shared_counter_is_the_sum_of_what_was_counted", _("Shared counter differs from what it counted")
+        ),
+        Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),
