@@ -67,6 +67,10 @@ class SiteKeys:
         """Hash a bare UID, as its credential is found: never that of one proved by SUN."""
         return self._lookup(b"uid", uid)
 
+    def instrument_lookup(self, tender: str, reference: str) -> bytes:
+        """Hash what a load was paid with, as its counter is found."""
+        return self._lookup(b"instrument", f"{tender}:{reference}".encode())
+
     def pin_mac(self, lookup: bytes, pin: str) -> bytes:
         """Hash a PIN for the one credential that it belongs to."""
         return hmac.digest(self.pin, lookup + pin.encode(), "sha256")

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from terminals import messages, terminal
-from terminals.amounts import format_money, parse_amount
+from terminals.amounts import Language, format_money, parse_amount
 from terminals.doctor import Finding, diagnose, examine, first_fault
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
@@ -26,7 +26,7 @@ from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
 from terminals.readers import ReaderError, open_reader
-from terminals.receipt import Language, receipt, word
+from terminals.receipt import receipt, word
 from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -55,7 +55,7 @@ def redeem(options: argparse.Namespace) -> int:
         options,
         "redeem",
         lambda till, card, amount, entry_id: till.transactions.redeem(
-            card, amount, allow_partial=options.partial, entry_id=entry_id
+            card, amount, allow_partial=options.partial, currency=options.currency, entry_id=entry_id
         ),
     )
 
@@ -67,9 +67,16 @@ def load(options: argparse.Namespace) -> int:
         options,
         "load",
         lambda till, card, amount, entry_id: till.transactions.load(
-            card, amount, tender=tender, entry_id=entry_id
+            card, amount, tender=_priced(tender, options, till), currency=options.currency, entry_id=entry_id
         ),
     )
+
+
+def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal) -> messages.Tender:
+    """Add what units cost, where it is told."""
+    if options.price is None:
+        return tender
+    return msgspec.structs.replace(tender, price=parse_amount(options.price, till.enrolment.currency))
 
 
 def balance(options: argparse.Namespace) -> int:
@@ -196,17 +203,18 @@ def _sell(
     begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
 ) -> int:
     with _opened(options) as till:
-        amount_minor = parse_amount(options.amount, till.enrolment.currency)
+        currency = options.currency or till.enrolment.currency
+        amount_minor = parse_amount(options.amount, currency)
         entry_id: UUID = options.id or uuid7()
         known = till.transactions.find(entry_id)
         if known is not None:
-            if (known.type, known.amount_minor) != (kind, amount_minor):
+            if (known.type, known.amount_minor, known.currency) != (kind, amount_minor, currency):
                 raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
         resolved = [_brief(entry) for entry in till.transactions.resolve()]
         if resolved and not options.json:
             print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
-        card = _present(options, till, format_money(amount_minor, till.enrolment.currency))
+        card = _present(options, till, format_money(amount_minor, currency, options.lang))
         if card is None:
             return tell(options, no_card(), resolved=resolved)
         try:
@@ -224,8 +232,8 @@ def _sell(
 
 def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
     """Take the card that the options name, or wait for a tap; None when none came in time."""
+    pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
     if options.number:
-        pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
         return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
     if options.qr:
         return messages.QrCard(code=options.qr, entry="keyed")
@@ -240,7 +248,10 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         while True:
             try:
                 tap = reader.wait_for_tap(stop=stop)
-                return tap.card if tap is not None else None
+                card = tap.card if tap is not None else None
+                if pin and isinstance(card, messages.SunCard | messages.UidCard):
+                    return msgspec.structs.replace(card, pin=pin)
+                return card
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from terminals import __version__, actions, running
+from terminals.amounts import UNITS
 from terminals.errors import TerminalError
 from terminals.identifiers import is_uuid7
 from terminals.results import EXIT_TEXTS, result_of_error
@@ -109,10 +110,15 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card.add_argument("--reader", help=_READER_HELP)
     card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
     card.add_argument("--number", help="the printed card number, in place of a tap")
-    card.add_argument("--pin", help="the card's PIN; - reads it from standard input")
+    card.add_argument("--pin", help="the card's PIN, with a number or a tap; - reads it from standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
     sale = argparse.ArgumentParser(add_help=False)
     sale.add_argument("--amount", required=True, help="in major units, such as 12.50")
+    sale.add_argument(
+        "--currency",
+        choices=tuple(UNITS),
+        help="a unit in place of the store's money: XVS visits, XMN minutes, XPV privileges",
+    )
     sale.add_argument(
         "--id", type=_id, metavar="UUID", help="UUIDv7 of the transaction: again gives the same one"
     )
@@ -129,6 +135,7 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
         help="how the money came in (default cash)",
     )
     load.add_argument("--reference", help="the tender's own reference")
+    load.add_argument("--price", help="what units cost, in the store's money; else as their program says")
     load.set_defaults(run=actions.load)
     balance = commands.add_parser("balance", parents=[common, card], help="show a card's balance")
     balance.set_defaults(run=actions.balance)

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from terminals import messages
-from terminals.amounts import is_amount_begun, parse_amount
+from terminals.amounts import UNITS, Language, is_amount_begun, parse_amount
 from terminals.batches import ClosedBatch
 from terminals.doctor import Finding, diagnose, examine
 from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
 from terminals.journal import Entry
-from terminals.receipt import Language
 from terminals.results import Result, result_of, result_of_error, result_of_inquiry
 from terminals.state import ReaderNotes
 from terminals.terminal import Terminal
@@ -32,7 +31,9 @@ class Shown:
     """Everything that the screen shows."""
 
     language: Language
+    # What is typed: the store's money, or a unit that cards count in its place.
     currency: str
+    money: str
     mode: Mode = "redeem"
     typed: str = ""
     is_armed: bool = False
@@ -61,7 +62,9 @@ class Console:
     ) -> None:
         self._terminal = terminal
         self._begin = begin
-        self.shown = Shown(language=language, currency=terminal.enrolment.currency)
+        self.shown = Shown(
+            language=language, currency=terminal.enrolment.currency, money=terminal.enrolment.currency
+        )
         self._refresh()
 
     def on_key(self, key: str) -> None:
@@ -173,10 +176,20 @@ class Console:
                 shown.hint = "nothing_pending"
             else:
                 shown.question = question
+        elif key == "n":
+            self._next_currency()
         elif key in {"u", "f5"}:
             self._work("resolve", self._terminal.transactions.resolve)
         elif key in {"d", "f7"}:
             self._work("doctor", lambda: diagnose(examine(self._terminal.folder)))
+
+    def _next_currency(self) -> None:
+        """Let the next amount be visits, minutes, privileges, and money again."""
+        shown = self.shown
+        turn = (shown.money, *UNITS)
+        self._clear_panel()
+        shown.currency = turn[(turn.index(shown.currency) + 1) % len(turn)]
+        shown.typed, shown.is_armed = "", False
 
     def _answer(self, key: str) -> None:
         shown = self.shown
@@ -209,11 +222,11 @@ class Console:
     def _sell(self, card: messages.Card) -> None:
         shown = self.shown
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
-        transactions = self._terminal.transactions
+        transactions, currency = self._terminal.transactions, shown.currency
         if shown.mode == "load":
-            self._work("load", lambda: transactions.load(card, amount))
+            self._work("load", lambda: transactions.load(card, amount, currency=currency))
         else:
-            self._work("redeem", lambda: transactions.redeem(card, amount))
+            self._work("redeem", lambda: transactions.redeem(card, amount, currency=currency))
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         shown = self.shown

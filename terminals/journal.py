@@ -19,12 +19,14 @@ from uuid import UUID
 import msgspec
 
 from terminals import messages
+from terminals.amounts import UNITS
 from terminals.errors import JournalError
 from terminals.identifiers import rrn_of
 
 State = Literal["written", "sent", "unresolved", "cancelled", "answered", "refused"]
 SCHEMA_VERSION = 1
 FAULTS_KEPT = 1000
+_UNITS = tuple(UNITS)
 _COLUMNS = """sequence, id, type, amount, currency, original, operator, occurred_at, state, content, body,
     attempts, code, answer"""
 
@@ -177,7 +179,8 @@ class Journal:
     def queue(self) -> messages.QueueState:
         """Count what has no known outcome, with the sum of its amounts in minor units and its oldest time."""
         rows = self._rows(
-            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'), 0), min(occurred_at)"
+            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'"
+            f" and currency not in {_UNITS}), 0), min(occurred_at)"
             " from entry where body is not null",
             (),
         )
@@ -197,8 +200,12 @@ class Journal:
         if last < first:
             return None
         totals = self._rows(
-            """select type, count(*), coalesce(sum(approved), 0) from entry
-               where sequence between ? and ? and outcome = 'approved' group by type order by type""",
+            # Units are counted, and never added to money; a reversal has its currency in its answer alone.
+            f"""select type, count(*),
+                      coalesce(sum(approved) filter (where coalesce(
+                          json_extract(cast(answer as text), '$.currency'), '') not in {_UNITS}), 0)
+               from entry where sequence between ? and ? and outcome = 'approved'
+               group by type order by type""",
             (first, last),
         )
         return (

@@ -5,7 +5,7 @@ Knows texts by name; must not know where they stand.
 
 from __future__ import annotations
 
-from terminals.receipt import Language
+from terminals.amounts import Language
 
 TEXTS: dict[str, tuple[str, str]] = {
     "redeem": ("Redeem", "消费"),
@@ -95,8 +95,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         " F4 撤销  F5 查明  F6 结批  F7 检查  F8 English  F9 冲正  F10 退出",
     ),
     "keys_letters": (
-        "or R T B V U C D L X Q",
-        "或 R T B V U C D L X Q",
+        "or R T B V U C D L X Q · N unit",
+        "或 R T B V U C D L X Q · N 单位",
     ),
     "too_small": ("The window is too small: 80 x 24 at least.", "窗口太小：至少 80 x 24。"),
 }

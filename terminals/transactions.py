@@ -64,9 +64,10 @@ class Transactions:
         amount_minor: int,
         *,
         allow_partial: bool = False,
+        currency: str | None = None,
         entry_id: UUID | None = None,
     ) -> Entry:
-        """Spend from a card."""
+        """Spend from a card, in the store's money or a unit."""
         return self._begin(
             entry_id,
             lambda new_id, sequence: messages.Redeem(
@@ -76,7 +77,7 @@ class Transactions:
                 operator=self._operator,
                 card=card,
                 amount=amount_minor,
-                currency=self._currency,
+                currency=currency or self._currency,
                 allow_partial=allow_partial,
             ),
         )
@@ -87,6 +88,7 @@ class Transactions:
         amount_minor: int,
         *,
         tender: messages.Tender = CASH,
+        currency: str | None = None,
         entry_id: UUID | None = None,
     ) -> Entry:
         """Add value to a card against a tender."""
@@ -99,7 +101,7 @@ class Transactions:
                 operator=self._operator,
                 card=card,
                 amount=amount_minor,
-                currency=self._currency,
+                currency=currency or self._currency,
                 tender=tender,
             ),
         )

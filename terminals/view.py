@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from terminals.amounts import format_amount, format_money
+from terminals.amounts import UNITS, Language, format_amount, format_money, unit_word
 from terminals.console import MODES, Shown
 from terminals.doctor import first_fault
 from terminals.faults import cause_of
@@ -90,12 +90,15 @@ def _amount(shown: Shown) -> list[Row]:
     if shown.mode == "balance" and not shown.typed:
         return [[] for _ in range(5)]
     style: Style = "bold" if shown.typed else "dim"
+    unit = shown.currency
+    if unit in UNITS:
+        unit = unit_word(unit, int(shown.typed or 0), shown.language)
     digits = [_DIGITS[letter] for letter in shown.typed or "0"]
     rows: list[Row] = []
     for line in range(5):
         # Full blocks of two columns, because a character cell is twice as high as it is wide.
         wide = "  ".join("".join(cell * 2 for cell in digit[line]) for digit in digits)
-        label = f" {shown.currency} " if line == 4 else " " * (len(shown.currency) + 2)
+        label = f" {unit} " if line == 4 else " " * (columns(unit) + 2)
         rows.append([(label, "bold"), (wide, style)])
     return rows
 
@@ -177,13 +180,13 @@ def _amounts(result: Result, shown: Shown) -> Iterator[str]:
     is_approved = result.outcome == "approved"
     amount = result.approved_amount if is_approved else result.amount
     if amount is not None:
-        yield format_money(amount, currency)
+        yield format_money(amount, currency, language)
     if is_approved and result.amount is not None and amount is not None and amount < result.amount:
-        yield f"{text('still_due', language)} {format_amount(result.amount - amount, currency)}"
+        yield f"{text('still_due', language)} {_figure(result.amount - amount, currency, language)}"
     if result.balance is not None:
-        yield f"{text('new_balance', language)} {format_money(result.balance, currency)}"
+        yield f"{text('new_balance', language)} {format_money(result.balance, currency, language)}"
     if result.available is not None and result.available != result.balance:
-        yield f"{text('available', language)} {format_amount(result.available, currency)}"
+        yield f"{text('available', language)} {_figure(result.available, currency, language)}"
     if result.card is not None:
         yield f"{text('card', language)} {result.card.number_masked}"
     if result.type == "inquiry" and result.detail not in {None, "active"}:
@@ -195,7 +198,7 @@ def _batch_lines(shown: Shown) -> Iterator[str]:
     told, answer = shown.batch.told, shown.batch.answer
     yield f"{text('batch', shown.language)}  {told.first_sequence}-{told.last_sequence}"
     yield "   ".join(
-        f"{text(kind, shown.language)} {total.count}: {format_amount(total.amount, shown.currency)}"
+        f"{text(kind, shown.language)} {total.count}: {format_amount(total.amount, shown.money)}"
         for kind, total in told.totals.items()
     )
     yield text("balanced" if answer.balanced else "differs", shown.language)
@@ -230,8 +233,9 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
         state = entry.answer.outcome if entry.answer else entry.state
         at = entry.occurred_at.astimezone(ZoneInfo(enrolment.timezone))
         card = entry.answer.card.number_masked if entry.answer and entry.answer.card else ""
+        money = _right(_money(entry, shown.language), 15)
         line = (
-            f"   {at:%H:%M:%S}  {_fit(text(entry.type, shown.language), 9)} {_money(entry):>15}  "
+            f"   {at:%H:%M:%S}  {_fit(text(entry.type, shown.language), 9)} {money}  "
             f"{_fit(text(f'state_{state}', shown.language), 9)} {_fit(card, 10)} {rrn_of(entry.id)}"
         )
         rows.append([(line, "plain" if state == "approved" else "bad" if state == "declined" else "warn")])
@@ -261,15 +265,22 @@ def _status(shown: Shown) -> Row:
 
 
 def _brief(entry: Entry, shown: Shown) -> str:
-    return f"{text(entry.type, shown.language)} {_money(entry)}"
+    return f"{text(entry.type, shown.language)} {_money(entry, shown.language)}"
 
 
-def _money(entry: Entry) -> str:
+def _figure(amount_minor: int, currency: str, language: Language) -> str:
+    """Write an amount of money beside another without its currency; units keep their word."""
+    if currency in UNITS:
+        return format_money(amount_minor, currency, language)
+    return format_amount(amount_minor, currency)
+
+
+def _money(entry: Entry, language: Language) -> str:
     if entry.answer is not None and entry.answer.currency and entry.answer.outcome == "approved":
-        return format_money(entry.answer.approved_amount, entry.answer.currency)
+        return format_money(entry.answer.approved_amount, entry.answer.currency, language)
     if entry.amount_minor is None or entry.currency is None:
         return ""
-    return format_money(entry.amount_minor, entry.currency)
+    return format_money(entry.amount_minor, entry.currency, language)
 
 
 def _wrap(line: str, width: int) -> list[str]:
@@ -282,6 +293,10 @@ def _wrap(line: str, width: int) -> list[str]:
         lines.append(line[:room].rstrip())
         line = line[room:].lstrip()
     return [*lines, line]
+
+
+def _right(line: str, width: int) -> str:
+    return " " * max(0, width - columns(line)) + line
 
 
 def _fit(line: str, width: int) -> str:

@@ -11,7 +11,7 @@ from prepaid.api.bodies import find_unshowable
 from prepaid.api.problems import malformed
 from prepaid.cards.presentation import present
 from prepaid.keys import site_keys
-from prepaid.money import Money
+from prepaid.money import Money, is_unit
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.decline import decline
 from prepaid.stored_value.hold import capture, hold, release
@@ -34,7 +34,7 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
         id=message.id,
         origin=origin,
         # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
-        digest=site_keys().content_digest(origin.id.bytes + messages.content(message)),
+        digest=site_keys().content_digest(origin.id.bytes + messages.content_to_compare(message)),
         occurred_at=message.occurred_at,
         recorded_at=at,
         sequence=message.sequence,
@@ -71,6 +71,8 @@ def _check(message: messages.Transaction) -> None:
         errors["id"] = "The id is a UUIDv7 (RFC 9562), made by the caller."
     if getattr(message, "original", None) == message.id:
         errors["original"] = "The original is another transaction."
+    if isinstance(message, messages.Load) and message.tender.price and not is_unit(message.currency):
+        errors["tender.price"] = "Only units have a price; money is paid for with as much."
     if errors:
         raise malformed(errors)
 
@@ -80,7 +82,14 @@ def _load(request: Request, message: messages.Load) -> Answer:
     if message.tender.type not in TAKEN:
         return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
     reference = message.tender.reference or ""
-    return load(request, presentation, amount, tender=message.tender.type, tender_reference=reference)
+    return load(
+        request,
+        presentation,
+        amount,
+        tender=message.tender.type,
+        tender_reference=reference,
+        price_minor=message.tender.price,
+    )
 
 
 def message_of(answer: Answer) -> messages.Answer:

@@ -17,7 +17,10 @@ __all__ = (
 
 
 class Program(models.Model):
-    """The terms that cards are issued under. Limits are minor units; null means no limit."""
+    """The terms that cards are issued under. Limits are minor units; null means no limit.
+
+    Those of a holder count over all the holder's cards of one currency whose programs set such a limit.
+    """
 
     class ConsumptionOrder(models.TextChoices):
         BONUS_FIRST = "bonus_first"
@@ -40,12 +43,27 @@ class Program(models.Model):
     redeem_single_max = models.BigIntegerField(null=True, blank=True)
     redeem_day_max = models.BigIntegerField(null=True, blank=True)
     balance_max = models.BigIntegerField(null=True, blank=True)
+    load_month_max = models.BigIntegerField(null=True, blank=True)
+    redeem_month_max = models.BigIntegerField(null=True, blank=True)
+    loads_day_max = models.PositiveIntegerField(null=True, blank=True)
+    holder_load_day_max = models.BigIntegerField(null=True, blank=True)
+    holder_load_month_max = models.BigIntegerField(null=True, blank=True)
+    holder_redeem_day_max = models.BigIntegerField(null=True, blank=True)
+    holder_redeem_month_max = models.BigIntegerField(null=True, blank=True)
+    # Loads a day by one funding instrument, over all the cards that it pays for.
+    instrument_loads_day_max = models.PositiveIntegerField(null=True, blank=True)
+    # What a bare UID may spend; above it the PIN lifts the limit, or nothing does.
+    low_trust_single_max = models.BigIntegerField(null=True, blank=True)
+    low_trust_day_max = models.BigIntegerField(null=True, blank=True)
+    low_trust_pin_lifts = models.BooleanField(default=True)
     card_valid_months = models.PositiveSmallIntegerField(null=True, blank=True)
     value_valid_months = models.PositiveSmallIntegerField(null=True, blank=True)
     consumption_order = models.CharField(
         max_length=12, choices=ConsumptionOrder.choices, default=ConsumptionOrder.BONUS_FIRST
     )
     allowed_credentials = ArrayField(models.CharField(max_length=16), default=list)
+    # Where the currency is a unit: what one costs, in minor units of the money of the store that sells it.
+    unit_price = models.BigIntegerField(null=True, blank=True)
     # Above this a credential that carries no PIN of its own asks for one; null means never.
     pin_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.

@@ -38,7 +38,7 @@ def present(card: messages.Card) -> Presentation:
     """
     match card:
         case messages.SunCard():
-            return _present_sun(card.uri)
+            return _present_sun(card.uri, card.pin)
         case messages.NumberCard():
             return _present_number(card.number, card.pin)
         case messages.QrCard():
@@ -47,7 +47,8 @@ def present(card: messages.Card) -> Presentation:
                 return Presentation("qr", refusal="card_unknown")
             return Presentation("qr", lookup=site_keys().qr_lookup(code))
         case messages.UidCard():
-            return Presentation("uid", lookup=site_keys().uid_lookup(bytes.fromhex(card.uid)))
+            lookup = site_keys().uid_lookup(bytes.fromhex(card.uid))
+            return Presentation("uid", lookup=lookup, pin_mac=_pin_mac(lookup, card.pin))
         case messages.TokenCard():
             return Presentation("token", refusal="credential_refused")
         case messages.PayCodeCard():
@@ -59,7 +60,7 @@ def at_the_desk(card_id: UUID) -> Presentation:
     return Presentation("desk", card_id=card_id)
 
 
-def _present_sun(uri: str) -> Presentation:
+def _present_sun(uri: str, pin: str | None) -> Presentation:
     """Verify a SUN message under each version of the keys, newest first."""
     keys = site_keys()
     for version in keys.sun:
@@ -67,11 +68,13 @@ def _present_sun(uri: str) -> Presentation:
             identity = verify_sun(parse_sun(uri), key_meta=version.meta, file_key_for=file_key_of(version))
         except SunRefused:
             continue
+        lookup = keys.sun_lookup(identity.uid)
         return Presentation(
             "sun",
-            lookup=keys.sun_lookup(identity.uid),
+            lookup=lookup,
             counter=identity.counter,
             key_version=version.version,
+            pin_mac=_pin_mac(lookup, pin),
         )
     return Presentation("sun", refusal="credential_refused")
 
@@ -80,7 +83,9 @@ def _present_number(typed: str, typed_pin: str | None) -> Presentation:
     number = numbers.parse_number(typed)
     if number is None:
         return Presentation("number", refusal="card_unknown")
-    keys = site_keys()
-    lookup = keys.number_lookup(number)
-    pin_mac = None if typed_pin is None else keys.pin_mac(lookup, numbers.parse_pin(typed_pin))
-    return Presentation("number", lookup=lookup, pin_mac=pin_mac)
+    lookup = site_keys().number_lookup(number)
+    return Presentation("number", lookup=lookup, pin_mac=_pin_mac(lookup, typed_pin))
+
+
+def _pin_mac(lookup: bytes, typed: str | None) -> bytes | None:
+    return None if typed is None else site_keys().pin_mac(lookup, numbers.parse_pin(typed))

@@ -62,6 +62,14 @@ KINDS = {
         Kind("transit_is_empty_after_each_move", _("Value left in transit")),
         Kind("lot_is_as_its_source_was", _("Moved lot differs from its source")),
         Kind("rule_was_told_with_a_decline", _("Rule told of what was not declined")),
+        Kind(
+            "counters_are_what_their_day_and_month_counted",
+            _("Counter of a limit differs from what was posted"),
+        ),
+        Kind(
+            "shared_counter_is_the_sum_of_what_was_counted", _("Shared counter differs from what it counted")
+        ),
+        Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),

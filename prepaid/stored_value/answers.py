@@ -59,6 +59,7 @@ class Answer:
     origin_id: UUID
     sequence: int | None
     card_id: UUID | None
+    undoes: str | None = None
     rule: RuleTold | None = None
 
     @property
@@ -73,8 +74,8 @@ class Answer:
 
     @property
     def money_moved(self) -> bool:
-        """Say whether value moved: a hold only reserves it, an approved reversal of nothing moves none."""
-        return self.hash is not None and self.type not in ("hold", "release")
+        """Say whether value moved: a hold only reserves it, and so does what undoes one."""
+        return self.hash is not None and "hold" not in (self.type, self.undoes) and self.type != "release"
 
     @property
     def why(self) -> Reason:

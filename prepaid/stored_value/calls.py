@@ -29,7 +29,7 @@ REPLY = (
     "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
     "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, "
     "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id, "
-    "case when reply.outcome = 'declined' then stored_value_told_rule(reply.id) end"
+    "reply.undoes, case when reply.outcome = 'declined' then stored_value_told_rule(reply.id) end"
 )
 # Looks at a remembered terminal in the round trip that posts for it.
 STILL_SO = (
@@ -170,7 +170,8 @@ def answer_of(row: TupleRow) -> Answer:
         origin_id=row[14],
         sequence=row[15],
         card_id=row[16],
-        rule=None if row[17] is None else msgspec.json.decode(row[17], type=RuleTold),
+        undoes=row[17],
+        rule=None if row[18] is None else msgspec.json.decode(row[18], type=RuleTold),
     )
 
 

@@ -23,6 +23,7 @@ from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.demonstration_units import sell_passes
 from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
@@ -101,6 +102,8 @@ def demonstrate(*, at: datetime) -> bool:
         _hire(stores)
         programs = _make_programs()
         _trade(stores, programs, at)
+        first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
+        sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
     return True
 
 

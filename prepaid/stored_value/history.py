@@ -92,6 +92,19 @@ def list_history(
         ]
 
 
+def find_price(transaction_id: UUID) -> int | None:
+    """Find what a load of units was paid with, in minor units of the store's money; None for all else."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select lot.price from ledger_answer as answer "
+            "join ledger_lot as lot on lot.account_id = answer.account_id and lot.position = answer.position "
+            "where answer.id = %s and lot.price is not null",
+            [transaction_id],
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
 def sign_of(kind: str, undoes: str | None) -> int:
     """Give +1 where a transaction adds to the balance, -1 where it takes from it, 0 where it does neither."""
     return -SIGNS[undoes or kind] if kind in ("void", "reversal") else SIGNS[kind]

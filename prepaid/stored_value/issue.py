@@ -130,6 +130,8 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
                 card=card,
                 method=tap.method,
                 lookup=bytes(tap.lookup),
+                # The card's one PIN: each credential keeps its own MAC of it, and counts its own wrong tries.
+                pin_mac=keys.pin_mac(bytes(tap.lookup), pin),
                 counter=-1 if tap.counter is None else tap.counter,
                 key_version=tap.key_version,
             )

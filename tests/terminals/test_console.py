@@ -286,3 +286,26 @@ def test_a_small_window_says_so(person: Person) -> None:
     rows = draw(person.console.shown, person.terminal.enrolment, datetime.now(UTC), width=40, height=10)
     assert len(rows) == 10
     assert "too small" in rows[0][0][0]
+
+
+def test_a_visit_is_redeemed_when_the_unit_is_chosen(person: Person, site: RecordingSite) -> None:
+    person.types("n")
+    assert "visits" in person.sees()
+    assert "次" in person.sees("zh")
+    person.types("1.5")
+    assert person.console.shown.typed == "15"
+    person.types("\x1b1\n")
+    person.taps()
+
+    sent = json.loads(site.sent()[0].body)
+    assert (sent["type"], sent["amount"], sent["currency"]) == ("redeem", 1, "XVS")
+    person.types("nnn")
+    assert person.console.shown.currency == "CNY"
+
+
+def test_money_of_the_batch_is_shown_as_money_whatever_is_typed(person: Person, site: RecordingSite) -> None:
+    person.types("12.50\n")
+    person.taps()
+    person.types("nc\n")
+
+    assert "12.50" in person.sees()

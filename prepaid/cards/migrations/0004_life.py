@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("ledger", "0001_tables"),
-        ("cards", "0001_initial"),
+        ("cards", "0002_limits"),
     ]
 
     operations = [

@@ -20,7 +20,7 @@ def open_new_kinds(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0002_read_models")]
+    dependencies = [("ledger", "0003_limits")]
     operations = [
         migrations.RunSQL(read_tables("ledger/sql/tables/0004_moves.sql")),
         migrations.RunPython(open_new_kinds, migrations.RunPython.noop),

@@ -251,3 +251,81 @@ select 'answer', told.answer_id::text, format('a rule is told of it, but it is %
 from ledger_answer_rule as told
 left join ledger_answer as answer on answer.id = told.answer_id
 where answer.outcome is distinct from 'declined';
+
+-- name: counters_are_what_their_day_and_month_counted
+with begun as (
+    select account.id as account_id, account.counted_on,
+        min(posted.position) filter (where posted.business_date = account.counted_on) as day_first,
+        min(posted.position) filter (
+            where date_trunc('month', posted.business_date) = date_trunc('month', account.counted_on)) as month_first
+    from ledger_account as account
+    join ledger_transaction as posted on posted.account_id = account.id
+    where account.counted_on > '-infinity'
+    group by account.id, account.counted_on
+), moved as (
+    -- What a posting counts, and the day of what it undoes: that of the refund's original for a refund that is undone.
+    select posted.account_id, posted.position,
+        coalesce(first.business_date, undone.business_date) as of_day,
+        case when posted.type in ('redeem', 'capture') then posted.amount
+            when coalesce(posted.undoes, '') not in ('redeem', 'capture', 'refund') then 0
+            when posted.undoes = 'refund' then posted.amount else -posted.amount end as redeemed,
+        case when posted.type = 'load' then 1 when posted.undoes = 'load' then -1 else 0 end as loads,
+        (select sum(lot.amount) from ledger_lot as lot
+         where lot.account_id = posted.account_id and not lot.bonus
+            and lot.position = case when posted.type = 'load' then posted.position else undone.position end) as paid
+    from ledger_transaction as posted
+    left join ledger_transaction as undone on undone.account_id = posted.account_id and undone.id = posted.original_id
+    left join ledger_transaction as first
+        on first.account_id = undone.account_id and first.id = undone.original_id and posted.undoes = 'refund'
+    where posted.type in ('load', 'redeem', 'capture') or posted.undoes in ('load', 'redeem', 'capture', 'refund')
+), counted as (
+    select begun.account_id,
+        coalesce(sum(redeemed) filter (where in_day), 0) as redeemed_today,
+        coalesce(sum(redeemed) filter (where in_month), 0) as redeemed_month,
+        coalesce(sum(loads * paid) filter (where in_day), 0) as loaded_today,
+        coalesce(sum(loads * paid) filter (where in_month), 0) as loaded_month,
+        coalesce(sum(loads) filter (where in_day and paid > 0), 0) as loads_today
+    from begun
+    left join lateral (
+        select moved.*, moved.position >= day_first and coalesce(of_day = counted_on, true) as in_day,
+            moved.position >= month_first
+                and coalesce(date_trunc('month', of_day) = date_trunc('month', counted_on), true) as in_month
+        from moved where moved.account_id = begun.account_id
+    ) as moved on true
+    group by begun.account_id
+)
+select 'account', account.id::text,
+    format('counters %s, counted %s',
+        row(account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today, account.redeemed_month),
+        row(counted.loads_today, counted.loaded_today, counted.loaded_month, counted.redeemed_today, counted.redeemed_month))
+from ledger_account as account
+join counted on counted.account_id = account.id
+where (account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today, account.redeemed_month)
+    is distinct from
+    (counted.loads_today, counted.loaded_today, counted.loaded_month, counted.redeemed_today, counted.redeemed_month);
+
+-- name: shared_counter_is_the_sum_of_what_was_counted
+select 'counter', format('%s %s %s', counter.kind, encode(counter.subject, 'hex'), counter.currency),
+    format('says %s, counted %s',
+        row(counter.loads_today, counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month),
+        row(told.loads_today, told.loaded_today, told.loaded_month, told.redeemed_today, told.redeemed_month))
+from ledger_counter as counter
+cross join lateral (
+    select coalesce(sum(loads) filter (where in_day), 0) as loads_today,
+        coalesce(sum(loaded) filter (where in_day), 0) as loaded_today, coalesce(sum(loaded), 0) as loaded_month,
+        coalesce(sum(redeemed) filter (where in_day), 0) as redeemed_today, coalesce(sum(redeemed), 0) as redeemed_month
+    from (
+        select counted.*, counted.counted_on = counter.counted_on as in_day
+        from ledger_counted as counted
+        where (counted.kind, counted.subject, counted.currency) = (counter.kind, counter.subject, counter.currency)
+            and date_trunc('month', counted.counted_on) = date_trunc('month', counter.counted_on)
+    ) as counted
+) as told
+where (counter.loads_today, counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month)
+    is distinct from (told.loads_today, told.loaded_today, told.loaded_month, told.redeemed_today, told.redeemed_month);
+
+-- name: counted_belongs_to_a_transaction
+select 'counted', format('%s/%s %s', counted.account_id, counted.position, counted.kind), 'no such transaction'
+from ledger_counted as counted
+left join ledger_transaction as posted using (account_id, position)
+where posted.id is null;

@@ -28,8 +28,9 @@ from prepaid.cards.numbers import grouped
 from prepaid.cards.rules.in_force import RuleRefused, asks_identity_at_any_load
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
-from prepaid.money import Money, parse_amount
+from prepaid.money import UNITS, Money, is_unit, parse_amount
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.history import find_price
 from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
 from prepaid.stores.models import Store, Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
@@ -107,9 +108,12 @@ class IssueForm(forms.Form):
         text = self.cleaned_data["amount"].strip().replace(",", "")
         if not text:
             return None
+        program: Program | None = self.cleaned_data.get("program")
         try:
-            money = parse_amount(text, self.place.store.currency)
+            money = parse_amount(text, program.currency if program else self.place.store.currency)
         except ValueError as error:
+            if program and is_unit(program.currency):
+                raise forms.ValidationError(_("This card counts whole units: type digits alone.")) from error
             raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
         return money if money.amount_minor else None
 
@@ -129,9 +133,9 @@ class IssueForm(forms.Form):
 
 
 def list_offered(store: Store) -> QuerySet[Program]:
-    """List the programs whose cards a store takes, in its currency."""
+    """List the programs whose cards a store takes: in its currency, and those that count units."""
     here = Q(scope_store_ids=None) | Q(scope_store_ids__contains=[store.id])
-    return Program.objects.filter(here, currency=store.currency)
+    return Program.objects.filter(here, currency__in=(store.currency, *UNITS))
 
 
 def find_new_tap(tap_id: int, place: Place) -> Tap | None:
@@ -159,7 +163,7 @@ def new_card(request: StaffRequest, place: Place) -> HttpResponse:
         return render(request, "cards/new.html", _page(form, holder, place), status=422)
     tap_id = request.GET.get("tap", "")
     tap = find_new_tap(int(tap_id), place) if tap_id.isdecimal() else None
-    first = list_offered(place.store).first()
+    first = list_offered(place.store).filter(currency=place.store.currency).first()
     initial = {
         "card_id": uuid7(),
         "load_id": uuid7(),
@@ -233,6 +237,7 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderF
         "code": draw_code(made.qr) if made.qr else None,
         "with_nfc": tap is not None,
         "answer": answer,
+        "price_minor": find_price(answer.id) if answer else None,
         "notice": notice,
         "at": timezone.now(),
         "till": place.till,

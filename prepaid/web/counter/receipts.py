@@ -18,6 +18,8 @@ from django.views.decorators.http import require_GET
 from prepaid.cards.models import Card
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
+from prepaid.money import is_unit
+from prepaid.stored_value.history import find_price
 from prepaid.stored_value.pay_out import find_destinations
 from prepaid.stores.models import Store, Terminal, Till
 from prepaid.web.access import Place, StaffRequest, at_a_till
@@ -40,6 +42,8 @@ class Receipt:
     operator: str
     at: datetime
     original_rrn: str | None
+    # What a load of units was paid with.
+    price_minor: int | None
     card_id: UUID | None
     # Of a payout: what went where.
     parts: list[tuple[str | Promise, int]]
@@ -71,6 +75,7 @@ def receipt_of(transaction_id: UUID) -> Receipt | None:
         operator=answer.operator,
         at=answer.recorded_at,
         original_rrn=rrn_of(original.id) if original else None,
+        price_minor=find_price(answer.id) if is_unit(answer.currency) else None,
         card_id=card.id,
         parts=_parts_of(answer) if answer.type in ("cash_out", "card_return") else [],
     )

@@ -21,7 +21,7 @@ from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
-from prepaid.money import exponent_of
+from prepaid.money import exponent_of, is_unit, unit_word
 from prepaid.stored_value.answers import Answer, Balance, Refused
 from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
@@ -48,6 +48,7 @@ QUICK_AMOUNTS: dict[Mode, tuple[int, ...]] = {
     "load": (50, 100, 200, 300, 500, 1000),
     "redeem": (10, 20, 30, 50, 80, 100),
 }
+QUICK_UNITS: dict[Mode, tuple[int, ...]] = {"load": (1, 5, 10, 20, 30, 60), "redeem": (1, 2, 3, 5, 15, 30)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +169,40 @@ class Screen:
     @property
     def quick_amounts(self) -> list[tuple[Mode, list[str]]]:
         """List, for each mode, the amounts that one press types."""
-        return [(mode, [str(amount) for amount in amounts]) for mode, amounts in QUICK_AMOUNTS.items()]
+        usual = QUICK_UNITS if is_unit(self.currency) else QUICK_AMOUNTS
+        return [(mode, [str(amount) for amount in amounts]) for mode, amounts in usual.items()]
 
     @property
     def places(self) -> int:
         """Give how many decimals an amount has."""
-        return exponent_of(self.place.store.currency)
+        return exponent_of(self.currency)
+
+    @property
+    def currency(self) -> str:
+        """Give what amounts are typed in: the open card's currency or unit, else the store's."""
+        return self.open.balance.currency if self.open else self.place.origin.currency
+
+    @property
+    def is_in_units(self) -> bool:
+        """Say whether the open card counts visits, minutes or privileges."""
+        return is_unit(self.currency)
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """Name the open card's unit, after one and after many."""
+        return unit_word(self.currency, 1), unit_word(self.currency, 2)
+
+    @property
+    def unit_price_minor(self) -> int | None:
+        """Give what one unit costs, in the store's money; None where the program does not say."""
+        return self.open.card.program.unit_price if self.open and self.is_in_units else None
+
+    @property
+    def price_minor(self) -> int | None:
+        """Give what the armed load of units costs: what the posting keeps as its price."""
+        if self.armed is None or self.armed.kind != "load" or self.unit_price_minor is None:
+            return None
+        return self.unit_price_minor * self.armed.money.amount_minor
 
 
 def open_card(card_id: UUID, place: Place) -> OpenCard | None:

@@ -68,11 +68,11 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
     if card_id is not None:
         screen.open = open_card(card_id, place)
     if request.POST.get("refresh"):
-        _arm_again(screen, read_action(request.POST, currency=place.origin.currency))
+        _arm_again(screen, read_action(request.POST, currency=screen.currency))
     elif original := _uuid(request.POST.get("void")):
         _arm_void(screen, original)
     elif not text:
-        action = read_action(request.POST, currency=place.origin.currency)
+        action = read_action(request.POST, currency=screen.currency)
         if action is not None and action.kind != "void" and action.kind != screen.mode:
             # The other way was chosen after arming: what is armed is never made under another name.
             _arm(screen, arm(screen.mode, action.card_id, action.money), "")
@@ -84,7 +84,7 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
 
 
 def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
-    amount = read_amount(text, screen.place.origin.currency)
+    amount = read_amount(text, screen.currency)
     if amount is not None and (amount.sign or screen.open is not None):
         _arm_amount(screen, amount, text)
         return _show(request, screen)
@@ -94,7 +94,7 @@ def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
         screen.notice = _not_found(screen, text)
         return _show(request, screen)
     card, sought = found
-    armed = read_action(request.POST, currency=screen.place.origin.currency)
+    armed = read_action(request.POST, currency=screen.currency)
     here = screen.open is not None and screen.open.card.id == card.id
     if screen.open is not None and not here and (armed is not None or sought.is_tail):
         # What was typed or armed is not thrown away without a word: the next Enter switches, Esc stays.
@@ -127,7 +127,9 @@ def _arm_amount(screen: Screen, amount: Typed, text: str) -> None:
         screen.notice = Notice(
             "bad",
             _("This is not an amount."),
-            _("Type digits with at most two after the point, such as 36.50."),
+            _("This card counts whole units: type digits alone, such as 1.")
+            if screen.is_in_units
+            else _("Type digits with at most two after the point, such as 36.50."),
         )
     else:
         _arm(screen, arm(screen.mode, screen.open.card.id, amount.money), text)
