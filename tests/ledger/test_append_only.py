@@ -16,6 +16,7 @@ from tests.shop import Shop, figures, open_shop
 TABLES = (
     "ledger_account",
     "ledger_answer",
+    "ledger_answer_rule",
     "ledger_daily_sum",
     "ledger_general_account",
     "ledger_hold",
@@ -29,6 +30,7 @@ DERIVED = ("ledger_daily_sum", "ledger_outbox")
 SOME_COLUMN = {
     "ledger_account": "currency",
     "ledger_answer": "outcome",
+    "ledger_answer_rule": "rule_id",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
@@ -55,6 +57,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
                 "insert into ledger_hold (account_id, id, amount, expires_at) "
                 "select id, gen_random_uuid(), 1, now() from ledger_account"
             )
+            opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
         yield shop
 
 
