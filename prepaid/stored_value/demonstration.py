@@ -17,8 +17,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from prepaid.cards.lifecycle import change_state
-from prepaid.cards.models import Program
+from prepaid.cards.models import Program, RuleSet
 from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
@@ -100,6 +101,7 @@ def demonstrate(*, at: datetime) -> bool:
             return False
         stores = _open_stores()
         _hire(stores)
+        load_presets(at=at)
         programs = _make_programs()
         _trade(stores, programs, at)
         first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
@@ -159,6 +161,11 @@ def _make_programs() -> dict[str, Program]:
             "load_single_max": 300_000,
             "redeem_day_max": 200_000,
             "balance_max": 500_000,
+        },
+        "NAMED": {
+            "name": "Registered card",
+            "name_zh": "记名卡",
+            "rule_set": RuleSet.objects.get(code="cn_registered"),
         },
     }
     shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED}

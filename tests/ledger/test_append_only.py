@@ -22,6 +22,7 @@ TABLES = (
     "ledger_answer",
     "ledger_counted",
     "ledger_counter",
+    "ledger_answer_rule",
     "ledger_daily_sum",
     "ledger_general_account",
     "ledger_hold",
@@ -39,6 +40,7 @@ SOME_COLUMN = {
     "ledger_answer": "outcome",
     "ledger_counted": "kind",
     "ledger_counter": "kind",
+    "ledger_answer_rule": "rule_id",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
@@ -70,6 +72,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
                 "insert into ledger_hold (account_id, id, amount, expires_at) "
                 "select id, gen_random_uuid(), 1, now() from ledger_account"
             )
+            opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
         yield shop
 
 

@@ -245,6 +245,23 @@ def test_two_cards_of_one_buyer_at_once_stay_under_the_line(committed_db: None) 
 
 
 @pytest.mark.race
+def test_a_repeat_at_the_same_moment_is_told_the_same_rule(committed_db: None) -> None:
+    shop = ruled_shop(rule_set(max_single_load=100))
+    held = shop.card()
+    asked = shop.request()
+    before = figures()
+
+    told = together([lambda: load(asked, at_the_desk(held.card.id), Money(200, "CNY"), tender="cash")] * 8)
+
+    answers = [answer for answer in told if isinstance(answer, Answer)]
+    assert len(answers) == 8, told
+    assert {answer.why.en for answer in answers} == {answers[0].why.en}
+    assert sorted(answer.replayed for answer in answers) == [False] + [True] * 7
+    assert figures() == before
+    assert_ledger_is_clean()
+
+
+@pytest.mark.race
 def test_without_the_lock_on_the_holder_both_pass(scratch_db: str) -> None:
     """The negative control: the guard taken out of the function that decides."""
     with connect_as_superuser(scratch_db) as opened:

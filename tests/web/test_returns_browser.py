@@ -84,3 +84,31 @@ def test_a_card_is_returned_from_the_counter(make_screen: Make, worked: tuple[De
     choice = find_choice(made.card.account_id)
     assert choice is not None
     assert (choice.branch, choice.refund_minor, choice.retained_minor) == ("art18", 30_450, 10_150)
+
+
+def test_a_new_card_asks_for_the_identity_only_where_a_rule_does(
+    make_screen: Make, worked: tuple[Desk, IssuedCard]
+) -> None:
+    desk, _ = worked
+    screen = make_screen(desk, path="/cards/new")
+    page = screen.page
+    page.locator("#id_program").select_option(desk.shop.program.code)
+    page.locator("#id_amount").fill("100")
+    page.locator("#issue button[type=submit]").click()
+    expect(page.locator("#holder .notice-rule")).to_contain_text("MOFCOM Order 9 of 2012")
+    # A browser says on its console that the form came back.
+    assert [("422" in said) for said in screen.complaints] == [True]
+    screen.complaints.clear()
+    assert_accessible(page)
+    page.locator("#id_holder_name").fill("Zhang Wei")
+    page.locator("#id_holder-document").select_option("passport")
+    page.locator("#id_holder-number").fill(f"E{desk.shop.store.code[-8:]}")
+    page.locator("#id_holder-phone").fill("13800000000")
+    page.locator("#issue button[type=submit]").click()
+    expect(page.locator("#number")).to_be_visible()
+
+    Program.objects.filter(pk=desk.shop.program.pk).update(rule_set=RuleSet.objects.get(code="plain"))
+    screen.goto("/cards/new")
+    page.locator("#id_program").select_option(desk.shop.program.code)
+    page.locator("#issue button[type=submit]").click()
+    expect(page.locator("#number")).to_be_visible()

@@ -49,6 +49,9 @@ HOLDER = "holder"
 class HolderForm(IdentityForm):
     """The identity of the one that the new card is for, whose name the other form asks."""
 
+    # Folded away until a rule asks for it: a browser could not show which field it misses.
+    use_required_attribute = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Leave the name out."""
         super().__init__(*args, **kwargs)
