@@ -25,6 +25,7 @@ begin
         v_reason := case
             when p_currency <> v_account.currency then 'currency_mismatch'
             when p_amount > (v_card.program).redeem_single_max then 'limit_single'
+            when p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
             when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
         end;
     end if;

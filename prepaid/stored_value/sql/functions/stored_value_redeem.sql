@@ -42,6 +42,7 @@ begin
             case
                 when p_currency <> v_account.currency then 'currency_mismatch'
                 when p_amount > (v_card.program).redeem_single_max then 'limit_single'
+                when p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
                 when v_after.redeemed_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
                 when v_again or p_presented.method = 'desk' then null
                 when p_presented.method = 'number' or p_amount > (v_card.program).pin_above
