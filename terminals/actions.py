@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -25,9 +26,18 @@ from terminals.identifiers import rrn_of, uuid7
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
+from terminals.payloads import PayloadRefused, card_of
 from terminals.readers import ReaderError, open_reader
 from terminals.receipt import Language, receipt, word
-from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
+from terminals.results import (
+    Exit,
+    Result,
+    named_for,
+    no_card,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+)
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
@@ -78,7 +88,10 @@ def balance(options: argparse.Namespace) -> int:
         card = _present(options, till, word("inquiry", options.lang))
         if card is None:
             return tell(options, no_card())
-        return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        try:
+            return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        except Refused as error:
+            return tell(options, named_for(result_of_error(error), card, at=datetime.now(UTC)))
 
 
 def void(options: argparse.Namespace) -> int:
@@ -216,8 +229,8 @@ def _sell(
             if written is None:
                 raise
             entry = written
-        result = result_of(entry)
-        if result.outcome in {"unknown", "not_sent"}:
+        result = named_for(result_of(entry), card, at=entry.occurred_at)
+        if result.outcome in {"unknown", "not_sent"} or (result.code or "").startswith("CODE-"):
             till.record_fault(result.code or "", entry=card.entry)
         return tell(options, result, till, resolved=resolved)
 
@@ -229,6 +242,9 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
     if options.qr:
         return messages.QrCard(code=options.qr, entry="keyed")
+    if options.code:
+        text = sys.stdin.readline() if options.code == "-" else options.code
+        return card_of(text, entry="scan", pin=options.pin)
     stop = threading.Event()
     timer = threading.Timer(options.wait, stop.set)
     timer.daemon = True
@@ -264,6 +280,9 @@ def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
             yield till
         except ConnectionFault as fault:
             till.record_fault(fault.code, fault.detail)
+            raise
+        except PayloadRefused as error:
+            till.record_fault(error.code, error.detail, "scan")
             raise
         except ReaderError as error:
             till.record_fault(error.code, error.detail, "tap")

@@ -111,6 +111,11 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card.add_argument("--number", help="the printed card number, in place of a tap")
     card.add_argument("--pin", help="the card's PIN; - reads it from standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
+    card.add_argument(
+        "--code",
+        metavar="TEXT",
+        help="what was scanned or typed: pay code, printed code or number; - reads it",
+    )
     sale = argparse.ArgumentParser(add_help=False)
     sale.add_argument("--amount", required=True, help="in major units, such as 12.50")
     sale.add_argument(

@@ -1,12 +1,12 @@
 """The addresses of the screens."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import cards, issuing, receipts, stream, views
+from prepaid.web.counter import cards, issuing, phones, receipts, stream, views
 from prepaid.web.office import reports
 from prepaid.web.office import views as office
 
@@ -25,6 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cards", cards.cards, name="cards"),
     path("cards/new", issuing.new_card, name="new_card"),
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
+    path("cards/<uuid:card_id>/phones", phones.phones, name="phones"),
+    path("cards/<uuid:card_id>/phones/<uuid:phone_id>/unlink", phones.unlink, name="unlink_phone"),
+    path("pay/", include("prepaid.web.holder.urls")),
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
