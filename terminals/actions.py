@@ -27,6 +27,7 @@ from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
 from terminals.payloads import PayloadRefused, card_of
+from terminals.presenting import wait_for_card
 from terminals.readers import ReaderError, open_reader
 from terminals.receipt import Language, receipt, word
 from terminals.results import (
@@ -51,7 +52,9 @@ def enrol(options: argparse.Namespace) -> int:
     if parts.scheme == "http" and not is_own_host(parts.hostname or ""):
         print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
-        enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+        enrolment = terminal.enrol(
+            folder, site=options.site, code=options.code, reader=options.reader, scanner=options.scanner or ""
+        )
     if options.json:
         print(msgspec.json.encode(enrolment).decode())
     else:
@@ -245,6 +248,15 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
     if options.code:
         text = sys.stdin.readline() if options.code == "-" else options.code
         return card_of(text, entry="scan", pin=options.pin)
+    scanner = options.scanner or till.enrolment.scanner
+    if scanner:
+        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
+        return wait_for_card(
+            reader=options.reader or till.enrolment.reader,
+            scanner=scanner,
+            wait_s=options.wait,
+            tell=lambda code, detail: _tell_fault(options, till, code, detail),
+        )
     stop = threading.Event()
     timer = threading.Timer(options.wait, stop.set)
     timer.daemon = True
@@ -260,11 +272,15 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise
-                till.record_fault(error.code, error.detail, "tap")
-                print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
+                _tell_fault(options, till, error.code, error.detail)
     finally:
         timer.cancel()
         reader.close()
+
+
+def _tell_fault(options: argparse.Namespace, till: Terminal, code: str, detail: str) -> None:
+    till.record_fault(code, detail, "tap")
+    print(getattr(cause_of(code).text, options.lang), file=sys.stderr, flush=True)
 
 
 @contextmanager

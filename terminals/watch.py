@@ -14,6 +14,7 @@ from typing import Any
 
 from terminals.errors import TerminalError
 from terminals.readers import ReaderError, Tap, open_reader
+from terminals.scanners import Scanned, ScannerChanged
 
 log = logging.getLogger(__name__)
 REOPEN_S = 2.0
@@ -45,7 +46,7 @@ class Done:
     error: TerminalError | None = None
 
 
-Event = Tapped | ReaderChanged | Done
+Event = Tapped | ReaderChanged | Scanned | ScannerChanged | Done
 
 
 class Events:
