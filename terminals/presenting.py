@@ -26,7 +26,7 @@ def wait_for_card(*, reader: str, scanner: str, wait_s: float, tell: Tell) -> me
     while the other works. Raises ReaderError when both are gone, PayloadRefused for a foreign code.
     """
     events = Events()
-    watches = [ReaderWatch(reader, events), ScannerWatch(scanner, events)]
+    watches: list[ReaderWatch | ScannerWatch] = [ReaderWatch(reader, events), ScannerWatch(scanner, events)]
     for watch in watches:
         watch.start()
     try:

@@ -99,7 +99,8 @@ def give_secret(phone_id: UUID) -> PhoneSecret | None:
                     lookup=keys.pay_code_lookup(number),
                 )
                 phone.save(update_fields=["credential"])
-                Credential.objects.filter(pk=earlier).delete()
+                if earlier is not None:
+                    Credential.objects.filter(pk=earlier).delete()
         except IntegrityError:
             # Another phone has this number.
             continue
@@ -116,7 +117,8 @@ def unlink(phone_id: UUID, *, actor: str, at: datetime) -> bool:
         credential_id, phone.credential = phone.credential_id, None
         phone.unlinked_at, phone.unlinked_by = at, actor
         phone.save(update_fields=["credential", "unlinked_at", "unlinked_by"])
-        Credential.objects.filter(pk=credential_id).delete()
+        if credential_id is not None:
+            Credential.objects.filter(pk=credential_id).delete()
     return True
 
 

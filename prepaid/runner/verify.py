@@ -167,14 +167,14 @@ def install_pcsc() -> None:
         print(f"PC/SC is not tested: {', '.join(PCSC_PACKAGES)} and {PCSC_LOCK} are missing.", flush=True)
         return
     print("Installing a virtual PC/SC reader.", flush=True)
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-qq"], env=environment, **quiet)
+    environment = install_environment()
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, stdin=subprocess.DEVNULL)
     apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *PCSC_PACKAGES]
-    if subprocess.run(apt, env=environment, **quiet).returncode == 0:
+    silent = subprocess.DEVNULL
+    if subprocess.run(apt, env=environment, stdin=silent, stdout=silent).returncode == 0:
         uv = find_uv() or "uv"
         pip = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--require-hashes"]
-        subprocess.run([*pip, "-r", str(BASE_FOLDER / PCSC_LOCK)], env=install_environment())
+        subprocess.run([*pip, "-r", str(BASE_FOLDER / PCSC_LOCK)], env=environment)
 
 
 def list_missing() -> list[str]:

@@ -105,7 +105,8 @@ def test_unplugged_reader_is_rebound_at_another_port_and_reads_on(
     table.field.put(card)
     thread.start()
 
-    codes, tap = [], None
+    codes: list[str] = []
+    tap = None
     while tap is None:
         event = events.next(WAIT_S)
         assert event is not None, codes

@@ -62,7 +62,7 @@ def make_phone(site: str, browser: Browser) -> Iterator[Callable[..., HolderPhon
     made: list[HolderPhone] = []
 
     def make(address: str, *, language: str = "en", **options: Any) -> HolderPhone:
-        shape = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+        shape: dict[str, Any] = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
         context = browser.new_context(**(shape | options))
         context.set_default_timeout(WAIT_MS)
         context.add_cookies([{"name": "django_language", "value": language, "url": site}])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from pytest_django import Settings
 
 from prepaid.api.models import Allowance
 from prepaid.cards import phones
@@ -18,7 +19,7 @@ from prepaid.cards.pay_codes import make_code, window_at
 from prepaid.cards.presentation import present
 from prepaid.identifiers import uuid7
 from prepaid.stored_value.issue import IssuedCard
-from prepaid.web.holder.access import LINKS_PER_MINUTE, SECRETS_PER_MINUTE
+from prepaid.web.holder.access import LINKS_PER_MINUTE, SECRETS_PER_MINUTE, address_of
 from terminals import messages
 from tests.shop import figures, together
 from tests.web.conftest import Desk
@@ -45,8 +46,8 @@ def linked(desk: Desk, made: IssuedCard) -> Client:
     return client
 
 
-def text_of(answer: HttpResponse) -> str:
-    return answer.content.decode()
+def text_of(answer: Any) -> str:
+    return str(answer.content.decode())
 
 
 def test_linked_phone_shows_balance_and_history_of_its_card(desk: Desk, made: IssuedCard) -> None:
@@ -186,6 +187,16 @@ def test_links_are_tried_within_a_budget_for_each_address(db: None) -> None:
     assert answers == [403] * LINKS_PER_MINUTE + [429]
 
 
+@pytest.mark.parametrize(("trusted", "address"), [(True, "198.51.100.7"), (False, "127.0.0.1")])
+def test_budget_is_that_of_the_address_that_a_trusted_proxy_names(
+    settings: Settings, trusted: bool, address: str
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if trusted else None
+    request = RequestFactory().get("/pay/", headers={"X-Forwarded-For": "6.6.6.6, 198.51.100.7"})
+
+    assert address_of(request) == address
+
+
 def test_calls_and_secrets_have_a_budget_for_each_phone(desk: Desk, made: IssuedCard) -> None:
     client = linked(desk, made)
 
@@ -221,6 +232,24 @@ def test_counter_offers_no_link_for_a_blocked_card(desk: Desk, made: IssuedCard)
 
     assert 'id="link-code"' not in text_of(desk.client().post(f"/cards/{made.card.id}/phones"))
     assert Phone.objects.filter(card=made.card, linked_at__isnull=True).count() == 0
+
+
+def test_pay_code_opens_its_card_at_the_counter_until_it_is_spent(desk: Desk, made: IssuedCard) -> None:
+    given = linked(desk, made).post("/pay/secret").json()
+    now = timezone.now()
+    code = make_code(given["number"], bytes.fromhex(given["secret"]), window_at(now))
+    old = make_code(given["number"], bytes.fromhex(given["secret"]), window_at(now) - 5)
+
+    def opens(text: str) -> bool:
+        answer = desk.client().post("/counter/command", {"q": text, "mode": "load"})
+        return answer.headers.get("Location") == f"/counter/{made.card.id}"
+
+    assert opens(code)
+    assert opens("36" + code)
+    assert not opens(old)
+    assert not opens(code[:-1] + str((int(code[-1]) + 1) % 10))
+    Credential.objects.filter(method="pay_code").update(counter=window_at(now))
+    assert not opens(code)
 
 
 @pytest.mark.race

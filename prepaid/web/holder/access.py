@@ -68,8 +68,9 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Give the address that the call came from."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Give the address that the call came from: behind a trusted proxy, the one that it wrote down last."""
+    told = str(request.META.get("HTTP_X_FORWARDED_FOR", "")) if settings.SECURE_PROXY_SSL_HEADER else ""
+    return told.rpartition(",")[2].strip()[:45] or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def store_of(phone: Phone) -> Store | None:
