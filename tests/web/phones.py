@@ -62,8 +62,8 @@ def make_phone(site: str, browser: Browser) -> Iterator[Callable[..., HolderPhon
     made: list[HolderPhone] = []
 
     def make(address: str, *, language: str = "en", **options: Any) -> HolderPhone:
-        shape: dict[str, Any] = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-        context = browser.new_context(**(shape | options))
+        shape: dict[str, Any] = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True}
+        context = browser.new_context(**(shape | {"has_touch": True} | options))
         context.set_default_timeout(WAIT_MS)
         context.add_cookies([{"name": "django_language", "value": language, "url": site}])
         phone = HolderPhone(context=context, page=context.new_page(), site=site)
