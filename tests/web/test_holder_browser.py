@@ -166,6 +166,8 @@ def test_pages_of_a_phone_are_accessible_and_fit_its_screen(
             phone.code()
         assert_accessible(phone.page)
         assert phone.page.evaluate("document.documentElement.scrollWidth") == 390
+    screen.page.set_viewport_size({"width": 390, "height": 844})
+    assert screen.page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_unlinked_phone_keeps_nothing(open_shop_desk: Desk, screen: Screen, make_phone: MakePhone) -> None:
