@@ -51,6 +51,8 @@ def issue_with_pay_codes(desk: Desk, *, balance: int, **terms: Any) -> IssuedCar
 def offer_at_the_counter(screen: Screen, made: IssuedCard) -> str:
     """Let the cashier show a link; give the address that a camera reads from their screen."""
     screen.goto(f"/cards/{made.card.id}/phones")
+    assert made.pin
+    screen.page.fill("#pin", made.pin)
     screen.page.click("#offer")
     screen.page.wait_for_selector("#link-code")
     return photograph(screen.page)

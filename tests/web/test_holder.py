@@ -19,6 +19,7 @@ from prepaid.cards.pay_codes import make_code, window_at
 from prepaid.cards.presentation import present
 from prepaid.identifiers import uuid7
 from prepaid.stored_value.issue import IssuedCard
+from prepaid.stores.models import Tap
 from prepaid.web.holder.access import LINKS_PER_MINUTE, SECRETS_PER_MINUTE, address_of
 from terminals import messages
 from tests.shop import figures, together
@@ -218,7 +219,7 @@ def test_counter_offers_a_link_and_takes_it_back(desk: Desk, made: IssuedCard) -
     address = f"/cards/{made.card.id}/phones"
     assert "No phone yet" in text_of(client.get(address))
 
-    assert 'id="link-code"' in text_of(client.post(address))
+    assert 'id="link-code"' in text_of(client.post(address, {"pin": made.pin}))
     phone = Phone.objects.get(card=made.card)
     assert client.post(f"{address}/{phone.id}/unlink").status_code == 302
 
@@ -230,6 +231,7 @@ def test_counter_offers_a_link_and_takes_it_back(desk: Desk, made: IssuedCard) -
 def test_counter_offers_no_link_for_a_blocked_card(desk: Desk, made: IssuedCard) -> None:
     linked(desk, made).post("/pay/freeze")
 
+    desk.tap(made)
     assert 'id="link-code"' not in text_of(desk.client().post(f"/cards/{made.card.id}/phones"))
     assert Phone.objects.filter(card=made.card, linked_at__isnull=True).count() == 0
 
@@ -250,6 +252,35 @@ def test_pay_code_opens_its_card_at_the_counter_until_it_is_spent(desk: Desk, ma
     assert not opens(code[:-1] + str((int(code[-1]) + 1) % 10))
     Credential.objects.filter(method="pay_code").update(counter=window_at(now))
     assert not opens(code)
+
+
+def test_cashier_links_no_phone_without_the_holders_pin(desk: Desk, made: IssuedCard) -> None:
+    client, address = desk.client(), f"/cards/{made.card.id}/phones"
+    assert made.pin
+    wrong = str((int(made.pin) + 1) % 10**6).zfill(6)
+
+    assert 'id="link-code"' not in text_of(client.post(address))
+    for _ in range(5):
+        assert 'id="link-code"' not in text_of(client.post(address, {"pin": wrong}))
+    assert 'id="link-code"' not in text_of(client.post(address, {"pin": made.pin}))
+
+    assert Credential.objects.get(card=made.card, method="number").pin_failures == 5
+    assert not Phone.objects.filter(card=made.card).exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "minutes_ago", "is_offered"),
+    [("sun", 1, True), ("token", 1, True), ("sun", 6, False), ("uid", 1, False), ("qr", 1, False)],
+)
+def test_fresh_tap_that_proved_the_card_stands_for_the_pin(
+    desk: Desk, made: IssuedCard, method: str, minutes_ago: int, is_offered: bool
+) -> None:
+    tap = desk.tap(made, method=method)
+    Tap.objects.filter(pk=tap.id).update(at=timezone.now() - timedelta(minutes=minutes_ago))
+
+    answer = text_of(desk.client().post(f"/cards/{made.card.id}/phones"))
+
+    assert ('id="link-code"' in answer) is is_offered
 
 
 @pytest.mark.race
