@@ -71,6 +71,18 @@ class SiteKeys:
         """Hash what a load was paid with, as its counter is found."""
         return self._lookup(b"instrument", f"{tender}:{reference}".encode())
 
+    def pay_code_lookup(self, phone: str) -> bytes:
+        """Hash the number by which a phone's codes name it, as its credential is found."""
+        return self._lookup(b"pay_code", phone.encode())
+
+    def pay_code_secret(self, phone: str) -> bytes:
+        """Derive the secret that a phone makes its codes from: it stands in no table."""
+        return self._lookup(b"pay_code_secret", phone.encode())
+
+    def phone_hash(self, token: str) -> bytes:
+        """Hash a link or a cookie of a card holder's phone as it is stored."""
+        return self._lookup(b"phone", token.encode())
+
     def pin_mac(self, lookup: bytes, pin: str) -> bytes:
         """Hash a PIN for the one credential that it belongs to."""
         return hmac.digest(self.pin, lookup + pin.encode(), "sha256")

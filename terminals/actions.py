@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -25,9 +26,19 @@ from terminals.identifiers import rrn_of, uuid7
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
+from terminals.payloads import PayloadRefused, card_of
+from terminals.presenting import wait_for_card
 from terminals.readers import ReaderError, open_reader
 from terminals.receipt import receipt, word
-from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
+from terminals.results import (
+    Exit,
+    Result,
+    named_for,
+    no_card,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+)
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
@@ -41,7 +52,9 @@ def enrol(options: argparse.Namespace) -> int:
     if parts.scheme == "http" and not is_own_host(parts.hostname or ""):
         print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
-        enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+        enrolment = terminal.enrol(
+            folder, site=options.site, code=options.code, reader=options.reader, scanner=options.scanner or ""
+        )
     if options.json:
         print(msgspec.json.encode(enrolment).decode())
     else:
@@ -85,7 +98,10 @@ def balance(options: argparse.Namespace) -> int:
         card = _present(options, till, word("inquiry", options.lang))
         if card is None:
             return tell(options, no_card())
-        return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        try:
+            return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        except Refused as error:
+            return tell(options, named_for(result_of_error(error), card, at=datetime.now(UTC)))
 
 
 def void(options: argparse.Namespace) -> int:
@@ -224,8 +240,8 @@ def _sell(
             if written is None:
                 raise
             entry = written
-        result = result_of(entry)
-        if result.outcome in {"unknown", "not_sent"}:
+        result = named_for(result_of(entry), card, at=entry.occurred_at)
+        if result.outcome in {"unknown", "not_sent"} or (result.code or "").startswith("CODE-"):
             till.record_fault(result.code or "", entry=card.entry)
         return tell(options, result, till, resolved=resolved)
 
@@ -237,6 +253,18 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
     if options.qr:
         return messages.QrCard(code=options.qr, entry="keyed")
+    if options.code:
+        text = sys.stdin.readline() if options.code == "-" else options.code
+        return card_of(text, entry="scan", pin=options.pin)
+    scanner = options.scanner or till.enrolment.scanner
+    if scanner:
+        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
+        return wait_for_card(
+            reader=options.reader or till.enrolment.reader,
+            scanner=scanner,
+            wait_s=options.wait,
+            tell=lambda code, detail: _tell_fault(options, till, code, detail),
+        )
     stop = threading.Event()
     timer = threading.Timer(options.wait, stop.set)
     timer.daemon = True
@@ -255,11 +283,15 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise
-                till.record_fault(error.code, error.detail, "tap")
-                print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
+                _tell_fault(options, till, error.code, error.detail)
     finally:
         timer.cancel()
         reader.close()
+
+
+def _tell_fault(options: argparse.Namespace, till: Terminal, code: str, detail: str) -> None:
+    till.record_fault(code, detail, "tap")
+    print(getattr(cause_of(code).text, options.lang), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -275,6 +307,9 @@ def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
             yield till
         except ConnectionFault as fault:
             till.record_fault(fault.code, fault.detail)
+            raise
+        except PayloadRefused as error:
+            till.record_fault(error.code, error.detail, "scan")
             raise
         except ReaderError as error:
             till.record_fault(error.code, error.detail, "tap")

@@ -89,12 +89,14 @@ def _add_enrol(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     command.add_argument("--site", required=True, metavar="URL", help="for example https://cards.example.com")
     command.add_argument("--code", required=True, help="the enrolment code that the manager gave")
     command.add_argument("--reader", default=READER_DEFAULT, help=_READER_HELP)
+    command.add_argument("--scanner", help=_SCANNER_HELP)
     command.set_defaults(run=actions.enrol)
 
 
 def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     command = commands.add_parser("run", parents=[common], help="sell: the full-screen terminal")
     command.add_argument("--reader", help=_READER_HELP)
+    command.add_argument("--scanner", help=_SCANNER_HELP)
     command.add_argument("--operator", metavar="CODE", help="who is at the terminal")
     command.add_argument(
         "--headless", action="store_true", help="no screen: taps show the card at the paired counter"
@@ -108,10 +110,16 @@ def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
 def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card = argparse.ArgumentParser(add_help=False)
     card.add_argument("--reader", help=_READER_HELP)
+    card.add_argument("--scanner", help=_SCANNER_HELP)
     card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
     card.add_argument("--number", help="the printed card number, in place of a tap")
     card.add_argument("--pin", help="the card's PIN, with a number or a tap; - reads it from standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
+    card.add_argument(
+        "--code",
+        metavar="TEXT",
+        help="what was scanned or typed: pay code, printed code or number; - reads it",
+    )
     sale = argparse.ArgumentParser(add_help=False)
     sale.add_argument("--amount", required=True, help="in major units, such as 12.50")
     sale.add_argument(
@@ -168,7 +176,8 @@ def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     doctor.set_defaults(run=actions.doctor)
 
 
-_READER_HELP = "usb, tty:USB0:pn532 or udp:HOST:PORT"
+_READER_HELP = "usb, usb:serial:NUMBER, pcsc, pcsc:NAME, tty:USB0:pn532 or udp:HOST:PORT"
+_SCANNER_HELP = "serial:/dev/ttyACM0[:9600] or hid:/dev/input/by-id/..., beside the reader"
 
 
 def _seconds(text: str) -> float:

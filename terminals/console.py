@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from terminals import messages
@@ -15,7 +16,10 @@ from terminals.batches import ClosedBatch
 from terminals.doctor import Finding, diagnose, examine
 from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
 from terminals.journal import Entry
-from terminals.results import Result, result_of, result_of_error, result_of_inquiry
+from terminals.keying import Keying
+from terminals.payloads import PayloadRefused, card_of
+from terminals.results import Result, named_for, result_of, result_of_error, result_of_inquiry
+from terminals.scanners import Scanned, ScannerChanged
 from terminals.state import ReaderNotes
 from terminals.terminal import Terminal
 from terminals.watch import Done, Event, ReaderChanged, Tapped
@@ -49,6 +53,8 @@ class Shown:
     reader_name: str = ""
     reader_code: str | None = None
     card_code: str = ""
+    scanner_code: str | None = None
+    keying: Keying | None = None
     site_code: str | None = None
     is_locked: bool = False
     is_ended: bool = False
@@ -62,6 +68,7 @@ class Console:
     ) -> None:
         self._terminal = terminal
         self._begin = begin
+        self._card: messages.Card | None = None
         self.shown = Shown(
             language=language, currency=terminal.enrolment.currency, money=terminal.enrolment.currency
         )
@@ -74,6 +81,8 @@ class Console:
             key = "f10"
         if shown.question is not None:
             self._answer(key)
+        elif shown.keying is not None and key != "f10":
+            self._key_card(shown.keying, key)
         elif key in {"esc", "enter", "backspace"} or key in "0123456789.":
             self._type(key)
         elif key in {"l", "f8"}:
@@ -87,6 +96,10 @@ class Console:
             self._tapped(event)
         elif isinstance(event, ReaderChanged):
             self._reader_changed(event)
+        elif isinstance(event, Scanned):
+            self._scanned(event)
+        elif isinstance(event, ScannerChanged):
+            self._scanner_changed(event)
         else:
             self._done(event)
         self._refresh()
@@ -178,6 +191,8 @@ class Console:
                 shown.question = question
         elif key == "n":
             self._next_currency()
+        elif key == "k":
+            shown.keying = Keying()
         elif key in {"u", "f5"}:
             self._work("resolve", self._terminal.transactions.resolve)
         elif key in {"d", "f7"}:
@@ -211,7 +226,37 @@ class Console:
         if shown.working is not None or shown.question is not None:
             shown.hint = "busy_tap"
             return
-        card = event.tap.card
+        self._presented(event.tap.card)
+
+    def _scanned(self, event: Scanned) -> None:
+        shown = self.shown
+        if shown.working is not None or shown.question is not None:
+            shown.hint = "busy_tap"
+            return
+        shown.keying = None
+        try:
+            card = card_of(event.text, entry="scan")
+        except PayloadRefused as refused:
+            self._terminal.record_fault(refused.code, refused.detail, "scan")
+            self._clear_panel()
+            shown.result = result_of_error(refused)
+            return
+        self._presented(card)
+
+    def _key_card(self, keying: Keying, key: str) -> None:
+        shown = self.shown
+        shown.hint = ""
+        if key == "esc":
+            shown.keying = None
+        elif shown.working is None and (card := keying.on_key(key)) is not None:
+            shown.keying = None
+            self._presented(card)
+        elif keying.fault:
+            self._terminal.record_fault(keying.fault, "", "keyed")
+
+    def _presented(self, card: messages.Card) -> None:
+        shown = self.shown
+        self._card = card
         if shown.is_armed:
             self._sell(card)
         elif shown.typed and shown.mode != "balance":
@@ -240,6 +285,11 @@ class Console:
             )
         if event.code and changed:
             self._terminal.record_fault(event.code, event.detail, "tap")
+
+    def _scanner_changed(self, event: ScannerChanged) -> None:
+        if event.code and event.code != self.shown.scanner_code:
+            self._terminal.record_fault(event.code, event.detail, "scan")
+        self.shown.scanner_code = event.code
 
     def _work(self, name: str, do: Callable[[], Any]) -> None:
         self._clear_panel()
@@ -274,6 +324,8 @@ class Console:
 
     def _ended(self, entry: Entry) -> None:
         result = result_of(entry)
+        if self._card is not None and entry.type in {"redeem", "load"}:
+            result = named_for(result, self._card, at=entry.occurred_at)
         self.shown.result = result
         self.shown.typed = ""
         if result.outcome in {"unknown", "not_sent"}:
@@ -297,7 +349,10 @@ class Console:
                 self._terminal.record_fault(error.code, error.detail)
             self.shown.site_code = error.code
         if work != "beat":
-            self.shown.result = result_of_error(error)
+            result = result_of_error(error)
+            if work == "inquire" and self._card is not None:
+                result = named_for(result, self._card, at=datetime.now(UTC))
+            self.shown.result = result
 
     def _clear_panel(self) -> None:
         self.shown.result = self.shown.findings = self.shown.batch = None

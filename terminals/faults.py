@@ -134,6 +134,23 @@ CAUSES: dict[str, Cause] = dict(
         _cause("sequence_reused", 3, "never", "support", (
             "This terminal counts its transactions wrongly", "终端交易序号重复",
             "Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
+        _cause("CODE-EXP-01", 1, "new", "customer", (
+            "Ask the customer to refresh the code", "请顾客刷新付款码",
+            "Scan the code that the phone shows next.", "请扫描手机显示的新码。")),
+        _cause("CODE-USED-01", 1, "new", "customer", (
+            "Each code works once: refresh", "每个码仅限一次，请刷新",
+            "Scan the code that the phone shows next.", "请扫描手机显示的新码。")),
+        _cause("CODE-SIG-01", 3, "new", "manager", (
+            "Forged or damaged code", "码无效",
+            "Take another card or tender; if it comes again, call the manager.",
+            "请换卡或换用其他支付方式；再次出现请联系经理。")),
+        _cause("CODE-STD-01", 1, "new", "operator", (
+            "That is a WeChat/Alipay code: choose that tender", "这是微信/支付宝码，请切换支付方式",
+            "Choose the tender that the code belongs to, or scan our card's code.",
+            "请选择该码对应的支付方式，或扫描本店卡的码。")),
+        _cause("CODE-CHK-01", 1, "new", "operator", (
+            "Number mistyped: check it again", "卡号有误，请核对",
+            "Compare it digit by digit, or scan it again whole.", "请逐位核对，或重新完整扫描。")),
         # What a question about a card can be refused for; a transaction's reasons come with its answer.
         _cause("card_unknown", 1, "never", "customer", (
             "This card cannot be used here", "此卡在此不可使用",

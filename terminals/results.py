@@ -26,6 +26,7 @@ from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
 from terminals.messages import Texts
+from terminals.payloads import PayloadRefused, name_refusal
 
 Outcome = Literal["approved", "declined", "refused", "unknown", "not_sent", "no_card", "fault"]
 
@@ -86,6 +87,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     card: messages.CardShown | None = None
     occurred_at: datetime | None = None
     detail: str | None = None
+    suggested_tender: str | None = None
     exit: int = 0
 
     def as_json(self, **more: Any) -> str:
@@ -108,6 +110,9 @@ def result_of_error(error: TerminalError) -> Result:
     """Tell what kept a command from doing anything: nothing new was written or sent."""
     if isinstance(error, AmountError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.USAGE)
+    if isinstance(error, PayloadRefused):
+        refused = _failed(error.code, "refused", "no", detail=error.detail)
+        return msgspec.structs.replace(refused, suggested_tender=error.payload.tender)
     if isinstance(error, Refused):
         locked = error.status in {401, 403}
         return _failed(
@@ -119,6 +124,17 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
     # What is left is the reader's.
     return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.READER_FAULT)
+
+
+def named_for(result: Result, card: messages.Card, *, at: datetime) -> Result:
+    """Name a refusal by what was presented: for a pay code that it was spent, is old, or proves nothing."""
+    code = name_refusal(card, result.code, at=at)
+    if code is None or code == result.code:
+        return result
+    cause = cause_of(code)
+    return msgspec.structs.replace(
+        result, code=code, message=cause.text, action=cause.action, retry=cause.retry, fix=cause.fix
+    )
 
 
 def no_card() -> Result:

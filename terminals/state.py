@@ -39,6 +39,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any]
     enrolled_at: datetime
     reader: str = READER_DEFAULT
+    # Empty where no scanner stands beside the reader.
+    scanner: str = ""
 
 
 class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):

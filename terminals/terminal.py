@@ -106,7 +106,9 @@ class Terminal:
         self.close()
 
 
-def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT) -> Enrolment:
+def enrol(
+    folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT, scanner: str = ""
+) -> Enrolment:
     """Enrol this machine as a terminal with a new key; what the site answered returns and is kept.
 
     A folder enrolled before keeps its old journal under the old terminal's id; StateError while that journal
@@ -145,6 +147,7 @@ def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEF
         policy=enrolled.policy,
         enrolled_at=datetime.now(UTC),
         reader=reader,
+        scanner=scanner,
     )
     folder.save_enrolment(enrolment)
     pending_key.key_file.unlink()

@@ -63,7 +63,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unknown_keys": ("U = find out · X = reverse it", "U = 查明结果 · X = 冲正"),
     "site": ("Site", "网站"),
     "reader": ("Reader", "读卡器"),
+    "scanner": ("Scanner", "扫码器"),
     "queue": ("Unresolved", "未决"),
+    "key_number": ("Card number or code", "卡号或付款码"),
+    "key_pin": ("PIN", "密码"),
+    "key_keys": ("Enter = go on · Esc = leave", "回车 = 继续 · Esc = 离开"),
     "ready": ("ready", "就绪"),
     "opening": ("opening", "正在打开"),
     "not_yet": ("not asked yet", "尚未连接"),
@@ -95,8 +99,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         " F4 撤销  F5 查明  F6 结批  F7 检查  F8 English  F9 冲正  F10 退出",
     ),
     "keys_letters": (
-        "or R T B V U C D L X Q · N unit",
-        "或 R T B V U C D L X Q · N 单位",
+        "or RTBVUCDLXQ · N unit · K number",
+        "或 RTBVUCDLXQ · N 单位 · K 卡号",
     ),
     "too_small": ("The window is too small: 80 x 24 at least.", "窗口太小：至少 80 x 24。"),
 }

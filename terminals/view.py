@@ -16,6 +16,7 @@ from terminals.doctor import first_fault
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
+from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
 from terminals.state import Enrolment
@@ -111,6 +112,8 @@ def _hint(shown: Shown, width: int) -> Row:
         return [(_fit(f" {asked}   {text('ask_keys', language)}", width), "ask")]
     if shown.working is not None:
         return [(_fit(f" {text(f'working_{shown.working}', language)}", width), "ask")]
+    if shown.keying is not None:
+        return _keying(shown.keying, shown, width)
     if shown.is_armed:
         return [(_fit(f" >>> {text('armed', language)}   {text('armed_more', language)}", width), "armed")]
     if shown.hint:
@@ -121,6 +124,18 @@ def _hint(shown: Shown, width: int) -> Row:
     if shown.mode == "balance":
         return [(f" {text('hint_balance', language)}", "plain")]
     return [(f" {text('hint_enter' if shown.typed else 'hint_type', language)}", "plain")]
+
+
+def _keying(keying: Keying, shown: Shown, width: int) -> Row:
+    if keying.fault:
+        cause = cause_of(keying.fault)
+        line = f" {keying.number}  {cause.code}: {getattr(cause.text, shown.language)}"
+        return [(_fit(_cut(line, width), width), "warn")]
+    groups = " ".join(keying.number[place : place + 4] for place in range(0, len(keying.number), 4))
+    typed = f"{text('key_number', shown.language)}: {groups}"
+    if keying.pin is not None:
+        typed = f"{typed}   {text('key_pin', shown.language)}: {'*' * len(keying.pin)}"
+    return [(_fit(_cut(f" {typed}_   {text('key_keys', shown.language)}", width), width), "ask")]
 
 
 def _panel(shown: Shown, width: int) -> list[Row]:
@@ -246,10 +261,13 @@ def _status(shown: Shown) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
     reader = text("opening" if shown.reader_code is None else "ready", language)
+    has_scanner = shown.scanner_code is not None
+    scanner = [("scanner", text("ready", language), shown.scanner_code)] if has_scanner else []
     row: Row = []
     for name, said, code in (
         ("site", site, shown.site_code),
         ("reader", reader, shown.reader_code),
+        *scanner,
         ("queue", str(shown.queue.count), "SW-QUE-01" if shown.queue.count else ""),
     ):
         style: Style = "bad" if code else "plain"

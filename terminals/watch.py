@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminals.errors import TerminalError
-from terminals.readers import ReaderError, Tap, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader
+from terminals.scanners import Scanned, ScannerChanged
 
 log = logging.getLogger(__name__)
 REOPEN_S = 2.0
@@ -45,7 +46,7 @@ class Done:
     error: TerminalError | None = None
 
 
-Event = Tapped | ReaderChanged | Done
+Event = Tapped | ReaderChanged | Scanned | ScannerChanged | Done
 
 
 class Events:
@@ -76,6 +77,7 @@ class ReaderWatch(threading.Thread):
         self._path = path
         self._events = events
         self._stop_asked = threading.Event()
+        self._reader: Reader | None = None
 
     def stop(self) -> None:
         """End the watch and let go of the reader."""
@@ -96,7 +98,8 @@ class ReaderWatch(threading.Thread):
                 self._stop_asked.wait(REOPEN_S)
 
     def _watch(self) -> None:
-        reader = open_reader(self._path)
+        # The same one for good: it knows the card that lies there, and where it was plugged in.
+        reader = self._reader = self._reader or open_reader(self._path)
         try:
             reader.open()
             self._events.tell(ReaderChanged(reader.name))

@@ -44,9 +44,9 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
     match message:
         case messages.Redeem():
             amount = Money(message.amount, message.currency)
-            return redeem(request, present(message.card), amount, allow_partial=message.allow_partial)
+            return redeem(request, present(message.card, at=at), amount, allow_partial=message.allow_partial)
         case messages.Load():
-            return _load(request, message)
+            return _load(request, message, at)
         case messages.Void():
             return void(request, message.original)
         case messages.Reversal():
@@ -56,7 +56,7 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
                 Money(message.amount, message.currency),
                 at + timedelta(seconds=message.expires_in_s),
             )
-            return hold(request, present(message.card), amount, expires_at=expires_at)
+            return hold(request, present(message.card, at=at), amount, expires_at=expires_at)
         case messages.Capture():
             return capture(request, message.original, Money(message.amount, message.currency))
         case messages.Release():
@@ -77,8 +77,8 @@ def _check(message: messages.Transaction) -> None:
         raise malformed(errors)
 
 
-def _load(request: Request, message: messages.Load) -> Answer:
-    amount, presentation = Money(message.amount, message.currency), present(message.card)
+def _load(request: Request, message: messages.Load, at: datetime) -> Answer:
+    amount, presentation = Money(message.amount, message.currency), present(message.card, at=at)
     if message.tender.type not in TAKEN:
         return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
     reference = message.tender.reference or ""

@@ -121,7 +121,8 @@ class InquiryView(ApiView):
     def post(self, request: Request) -> Response:
         """Tell a card's balance; moves nothing."""
         message: messages.InquiryRequest = self.read(messages.InquiryRequest)
-        presentation, at = present(message.card), _now()
+        at = _now()
+        presentation = present(message.card, at=at)
         try:
             balance = inquire(self.caller.origin, presentation, at=at)
         except Refused as refused:

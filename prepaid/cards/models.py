@@ -66,6 +66,8 @@ class Program(models.Model):
     unit_price = models.BigIntegerField(null=True, blank=True)
     # Above this a credential that carries no PIN of its own asks for one; null means never.
     pin_above = models.BigIntegerField(null=True, blank=True)
+    # The most that one pay code of a phone may spend.
+    pay_code_max = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
     # What the law asks of these cards, by date; null means that no law was chosen.
@@ -171,12 +173,13 @@ class Credential(models.Model):
         SUN = "sun"
         QR = "qr"
         UID = "uid"
+        PAY_CODE = "pay_code"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(Card, on_delete=models.CASCADE, related_name="credentials")
     method = models.CharField(max_length=16, choices=Method.choices)
     lookup = models.BinaryField(max_length=32)
-    # The highest SUN counter accepted; rises in the commit of the posting that it proves.
+    # The highest SUN counter accepted, or window of a pay code; rises in the commit of the posting it proves.
     counter = models.BigIntegerField(default=-1)
     key_version = models.PositiveSmallIntegerField(default=0)
     pin_mac = models.BinaryField(max_length=32, null=True)
@@ -221,3 +224,40 @@ class CardEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} > {self.to_state}"
+
+
+class Phone(models.Model):
+    """A card holder's phone, linked by a one-time link that staff showed: tells the balance, makes pay codes.
+
+    Link and cookie are kept as keyed hashes. Times say what happened; a row is never deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="phones")
+    # Goes when the phone is unlinked, and with it every code that the phone could still make.
+    credential = models.OneToOneField(Credential, on_delete=models.SET_NULL, null=True, related_name="phone")
+    link_hash = models.BinaryField(max_length=32, unique=True)
+    link_expires_at = models.DateTimeField()
+    offered_at = models.DateTimeField()
+    offered_by = models.CharField(max_length=64)
+    cookie_hash = models.BinaryField(max_length=32, unique=True, null=True)
+    linked_at = models.DateTimeField(null=True)
+    unlinked_at = models.DateTimeField(null=True)
+    unlinked_by = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("-offered_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(linked_at__isnull=True, cookie_hash__isnull=True)
+                | models.Q(linked_at__isnull=False, cookie_hash__isnull=False),
+                name="cards_phone_linked_by_a_cookie",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(unlinked_at__isnull=True) | models.Q(credential__isnull=True),
+                name="cards_phone_unlinked_makes_no_codes",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"phone of {self.card_id}"

@@ -6,9 +6,10 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from prepaid.cards import numbers
+from prepaid.cards import numbers, pay_codes
 from prepaid.cards.crypto import SunRefused, parse_sun, verify_sun
 from prepaid.cards.keys import file_key_of
 from prepaid.keys import site_keys
@@ -31,9 +32,10 @@ class Presentation:
     card_id: UUID | None = None
 
 
-def present(card: messages.Card) -> Presentation:
+def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
     """Work out whose credential is presented and check what needs no database: MAC and check digits.
 
+    `at` is the moment of the call; without it a rotating code cannot be checked and is refused.
     A secret is never compared here but in constant time: the database finds keyed hashes by their index.
     """
     match card:
@@ -52,7 +54,7 @@ def present(card: messages.Card) -> Presentation:
         case messages.TokenCard():
             return Presentation("token", refusal="credential_refused")
         case messages.PayCodeCard():
-            return Presentation("pay_code", refusal="credential_refused")
+            return _present_pay_code(card.code, at)
 
 
 def at_the_desk(card_id: UUID) -> Presentation:
@@ -77,6 +79,17 @@ def _present_sun(uri: str, pin: str | None) -> Presentation:
             pin_mac=_pin_mac(lookup, pin),
         )
     return Presentation("sun", refusal="credential_refused")
+
+
+def _present_pay_code(text: str, at: datetime | None) -> Presentation:
+    """Verify a phone's rotating code; its window is the counter that must rise in the posting's commit."""
+    keys, code = site_keys(), pay_codes.parse_code(text)
+    if code is None or at is None:
+        return Presentation("pay_code", refusal="credential_refused")
+    verdict = pay_codes.verify(code, keys.pay_code_secret, at=at)
+    if verdict.state != "fresh":
+        return Presentation("pay_code", refusal="credential_refused")
+    return Presentation("pay_code", lookup=keys.pay_code_lookup(code.phone), counter=verdict.window)
 
 
 def _present_number(typed: str, typed_pin: str | None) -> Presentation:

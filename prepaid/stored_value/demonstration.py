@@ -39,9 +39,10 @@ SEED = 20261123
 OPENS_AT, CLOSES_AT = time(9), time(21, 30)
 FIRST_STORE = "RIVER"
 CURRENCY = "CNY"
-ACCEPTED = ["number", "sun", "qr"]
+ACCEPTED = ["number", "sun", "qr", "pay_code"]
 TOP_UPS = (10_000, 20_000, 30_000, 50_000)
 KEPT_MINOR = 20_000
+PAY_CODE_MAX = 50_000
 # The others are made at the other store.
 VISITS_AT_HOME = 0.8
 # One visit in this many ends with the cashier's slip of the finger, undone at once.
@@ -168,7 +169,7 @@ def _make_programs() -> dict[str, Program]:
             "rule_set": RuleSet.objects.get(code="cn_registered"),
         },
     }
-    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED}
+    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED, "pay_code_max": PAY_CODE_MAX}
     return {
         code: Program.objects.get_or_create(code=code, defaults=shared | given)[0]
         for code, given in terms.items()

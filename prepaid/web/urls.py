@@ -1,12 +1,12 @@
 """The addresses of the screens."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import cards, identity, issuing, life, receipts, stream, views
+from prepaid.web.counter import cards, identity, issuing, life, phones, receipts, stream, views
 from prepaid.web.office import reports, returns, rules
 from prepaid.web.office import views as office
 
@@ -33,6 +33,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/returns/<uuid:card_id>", returns.quote, name="return_quote"),
     path("office/returns/<uuid:card_id>/choice", returns.choose_way, name="choose_return"),
     path("office/returns/<uuid:card_id>/payment", returns.pay, name="pay_return"),
+    path("cards/<uuid:card_id>/phones", phones.phones, name="phones"),
+    path("cards/<uuid:card_id>/phones/<uuid:phone_id>/unlink", phones.unlink, name="unlink_phone"),
+    path("pay/", include("prepaid.web.holder.urls")),
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),

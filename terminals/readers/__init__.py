@@ -13,7 +13,7 @@ from typing import Protocol
 from terminals.errors import TerminalError
 from terminals.messages import Card, Retry
 
-PATH_KINDS = ("usb", "tty", "com", "udp")
+PATH_KINDS = ("usb", "pcsc", "tty", "com", "udp")
 
 
 class ReaderError(TerminalError):
@@ -60,14 +60,32 @@ class Reader(Protocol):
 def open_reader(path: str) -> Reader:
     """Give the reader at a path: `usb`, `usb:054c:06c3`, `tty:USB0:pn532`, `com:3:pn532`, `udp:HOST:PORT`.
 
+    One of several is named by its serial number, which stays when it moves to another port:
+    `usb:serial:NUMBER`, or through PC/SC `pcsc:NUMBER` or a part of its name; `pcsc` takes the first.
     The device itself is taken by `open()`. Raises ReaderError HW-DRV-01 where the path or its driver is none.
     """
-    if path.partition(":")[0] not in PATH_KINDS:
-        raise ReaderError("HW-DRV-01", f"{path!r} is no reader: say usb, tty:USB0:pn532 or udp:HOST:PORT")
+    kind, _, device = path.partition(":")
+    if kind not in PATH_KINDS:
+        raise ReaderError("HW-DRV-01", f"{path!r} is no reader: say usb, pcsc, tty:USB0:pn532, udp:HOST:PORT")
+    if kind == "pcsc":
+        return _open_pcsc(device)
     try:
-        from terminals.readers.nfcpy import NfcpyReader
+        from terminals.readers.nfcpy import NfcpyReader, connect_device
     except ImportError as error:
         raise ReaderError(
             "HW-DRV-01", f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt"
         ) from error
+    if path.startswith("usb:serial:"):
+        from terminals.readers.usb import Bound
+
+        return NfcpyReader(path, connect=Bound(connect_device))
     return NfcpyReader(path)
+
+
+def _open_pcsc(wanted: str) -> Reader:
+    try:
+        from terminals.readers.pcsc import PcscReader
+    except ImportError as error:
+        say = f"{error.name or 'pyscard'} is missing: pip install -r terminals/requirements-pcsc.txt"
+        raise ReaderError("HW-DRV-01", say) from error
+    return PcscReader(wanted)

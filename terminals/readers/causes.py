@@ -59,7 +59,7 @@ def error_of_absence(path: str, present: list[UsbDevice]) -> ReaderError:
     for device in present:
         name = PCSC_ONLY.get((device.vendor, device.product))
         if name is not None:
-            return ReaderError("HW-DRV-01", f"{name} speaks PC/SC, which this agent does not drive yet")
+            return ReaderError("HW-DRV-01", f"{name} speaks PC/SC: give the reader as pcsc")
     return ReaderError("HW-USB-01", f"no reader found at {path}")
 
 

@@ -84,7 +84,7 @@ def test_nobody_can_log_in_as_the_cashier_of_the_other_store(made: None) -> None
 def test_programs_take_number_tap_and_printed_code(made: None) -> None:
     programs = Program.objects.filter(code__in=["GIFT", "MEMBER"])
 
-    assert [program.allowed_credentials for program in programs] == [["number", "sun", "qr"]] * 2
+    assert [program.allowed_credentials for program in programs] == [["number", "sun", "qr", "pay_code"]] * 2
 
 
 def test_month_of_trade_is_clean_and_lies_in_the_past(made: None) -> None:
