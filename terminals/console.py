@@ -12,11 +12,11 @@ from typing import Any, Literal
 from terminals import messages
 from terminals.amounts import is_amount_begun, parse_amount
 from terminals.batches import ClosedBatch
-from terminals.doctor import Finding, diagnose, examine
+from terminals.doctor import Finding, diagnose, examine, find_cause
 from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
 from terminals.journal import Entry
 from terminals.receipt import Language
-from terminals.results import Result, result_of, result_of_error, result_of_inquiry
+from terminals.results import Result, result_of, result_of_error, result_of_inquiry, with_cause
 from terminals.state import ReaderNotes
 from terminals.terminal import Terminal
 from terminals.watch import Done, Event, ReaderChanged, Tapped
@@ -242,6 +242,9 @@ class Console:
             if isinstance(done.value, messages.HeartbeatAnswer):
                 shown.site_code, shown.is_locked = "", done.value.locked
             return
+        if done.work == "cause":
+            self._named(done.value)
+            return
         shown.working = None
         if done.error is not None:
             return
@@ -254,6 +257,7 @@ class Console:
             self._resolved(done.value)
         elif done.work == "doctor":
             shown.findings = done.value
+            self._record(done.value)
         elif isinstance(done.value, ClosedBatch):
             shown.batch = done.value
         if shown.mode == "load":
@@ -264,7 +268,7 @@ class Console:
         self.shown.result = result
         self.shown.typed = ""
         if result.outcome in {"unknown", "not_sent"}:
-            self._terminal.record_fault(result.code or "")
+            self._find_cause(result.code or "")
             self.shown.site_code = result.code
         else:
             self.shown.site_code = ""
@@ -281,10 +285,35 @@ class Console:
     def _failed(self, work: str, error: TerminalError) -> None:
         if isinstance(error, ConnectionFault):
             if self.shown.site_code != error.code:
-                self._terminal.record_fault(error.code, error.detail)
+                self._find_cause(error.code, error.detail)
             self.shown.site_code = error.code
+        if error.code == "SW-TAMP-01":
+            self.shown.is_locked = True
         if work != "beat":
             self.shown.result = result_of_error(error)
+
+    def _find_cause(self, code: str, detail: str = "") -> None:
+        """Run the tree after a failure, behind what is shown; it names the cause as soon as it is found."""
+        folder = self._terminal.folder
+        self._begin("cause", lambda: (code, detail, find_cause(folder, code)))
+
+    def _named(self, failure: tuple[str, str, Finding | None] | None) -> None:
+        if failure is None:
+            return
+        code, detail, found = failure
+        if found is not None and found.code is not None:
+            if self.shown.site_code == code:
+                self.shown.site_code = found.code
+            if self.shown.result is not None and self.shown.result.code == code:
+                self.shown.result = with_cause(self.shown.result, found)
+            code, detail = found.code, found.detail.en if found.detail else detail
+        self._terminal.record_fault(code, detail)
+
+    def _record(self, findings: list[Finding]) -> None:
+        """Keep each fault that a diagnosis found, for the heartbeat."""
+        for finding in findings:
+            if finding.code is not None and finding.status in {"fault", "warning"}:
+                self._terminal.record_fault(finding.code, finding.detail.en if finding.detail else "")
 
     def _clear_panel(self) -> None:
         self.shown.result = self.shown.findings = self.shown.batch = None

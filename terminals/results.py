@@ -22,6 +22,7 @@ from terminals.errors import (
     StateError,
     TerminalError,
 )
+from terminals.examination import Finding
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
@@ -119,6 +120,21 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
     # What is left is the reader's.
     return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.READER_FAULT)
+
+
+def with_cause(result: Result, found: Finding | None) -> Result:
+    """Name a failure by the cause that the diagnosis found; whether money moved stays as it was."""
+    if found is None or found.code is None:
+        return result
+    cause = cause_of(found.code)
+    return msgspec.structs.replace(
+        result,
+        code=cause.code,
+        message=cause.text,
+        action=cause.action,
+        fix=cause.fix,
+        detail=found.detail.en if found.detail else result.detail,
+    )
 
 
 def no_card() -> Result:

@@ -63,11 +63,17 @@ def open_reader(path: str) -> Reader:
     The device itself is taken by `open()`. Raises ReaderError HW-DRV-01 where the path or its driver is none.
     """
     if path.partition(":")[0] not in PATH_KINDS:
-        raise ReaderError("HW-DRV-01", f"{path!r} is no reader: say usb, tty:USB0:pn532 or udp:HOST:PORT")
+        raise ReaderError(
+            "HW-DRV-01",
+            f"{path!r} is no reader: say usb, tty:USB0:pn532 or udp:HOST:PORT",
+            detail_zh=f"{path!r} 不是读卡器：请写 usb、tty:USB0:pn532 或 udp:主机:端口",
+        )
     try:
         from terminals.readers.nfcpy import NfcpyReader
     except ImportError as error:
         raise ReaderError(
-            "HW-DRV-01", f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt"
+            "HW-DRV-01",
+            f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt",
+            detail_zh=f"缺少 {error.name or 'nfcpy'}：pip install -r terminals/requirements.txt",
         ) from error
     return NfcpyReader(path)

@@ -42,6 +42,8 @@ class RecordingSite:
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.fates: deque[Fate] = deque()
+        # What happens to the diagnosis, which asks for the policy beside everything else.
+        self.probe_fates: deque[Fate] = deque()
         self.answers: dict[str, bytes] = {}
         self.bodies: dict[str, bytes] = {}
         self.sequences: dict[int, str] = {}
@@ -51,6 +53,9 @@ class RecordingSite:
         self.clock_off = timedelta()
         self.minimum_version = "0"
         self.locked = False
+        self.standby = False
+        self.name = ""
+        self.policy_version = 0
         self.heartbeats: list[dict[str, Any]] = []
         self.decline: str | None = None
         self.during: Callable[[], None] = lambda: None
@@ -154,8 +159,9 @@ class RecordingSite:
         return Handler
 
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fate = self.fates.popleft() if self.fates else "answer"
         path = handler.path
+        fates = self.probe_fates if path.endswith("/policy") else self.fates
+        fate = fates.popleft() if fates else "answer"
         self.calls.append(Call(handler.command, path, body, fate))
         if path != "/api/v1/terminals/enrol":
             self._verify(handler, body)
@@ -189,9 +195,13 @@ class RecordingSite:
             return 201, json.dumps(ENROLLED).encode()
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
-            wishes = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes: dict[str, Any] = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes |= {"policy_version": self.policy_version, "name": self.name, "standby": self.standby}
             now = {"server_time": datetime.now(UTC).isoformat()}
             return 200, json.dumps(HEALTHY | wishes | now).encode()
+        if name == "terminals/policy":
+            policy = {"version": self.policy_version, "minimum_agent_version": self.minimum_version}
+            return 200, json.dumps(policy).encode()
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -270,7 +280,7 @@ ENROLLED = {
     "timezone": "Asia/Shanghai",
     "policy": {"version": 1},
 }
-HEALTHY = {"policy_version": 1, "hot_list_version": 0, "message": None}
+HEALTHY = {"hot_list_version": 0, "message": None}
 
 
 def _hang_up(handler: BaseHTTPRequestHandler) -> None:
