@@ -15,7 +15,7 @@ import msgspec
 
 from terminals import network
 from terminals.connection import CLOCK_OFF_S_MAX, SLOW_P95_S, Connection, Reply
-from terminals.errors import AnswerUnknown, ConnectionFault, NothingSent, Refused, TerminalError
+from terminals.errors import AnswerUnknown, ConnectionFault, Refused, TerminalError
 from terminals.examination import OK, STEP_S, Look, Patient, say
 
 PROBE_PATH = "terminals/policy"
@@ -44,10 +44,15 @@ class Probe(threading.Thread):
         self.is_done.set()
 
     def has_reached(self, wait_s: float) -> bool:
-        """Tell whether the site was reached at all, well or not, waiting so long at most."""
+        """Tell whether the site itself answered, well or not, waiting so long at most.
+
+        A page of somebody else's on the way, such as a captive portal's, does not count.
+        """
         if not self.is_done.wait(wait_s):
             return False
-        return not isinstance(self.error, NothingSent) or self.error.code == "NET-TLS-01"
+        if self.error is None:
+            return bool(self.policy())
+        return isinstance(self.error, Refused) or self.error.code == "NET-TLS-01"
 
     def policy(self) -> dict[str, Any]:
         """Give the policy that the site answered; empty without one."""
@@ -155,6 +160,8 @@ def look_at_reply(patient: Patient) -> Look:
         return "fault", error.code, say(error.detail, f"应答无效：{error.detail}")
     if isinstance(error, ConnectionFault):
         return "fault", error.code, say(error.detail, f"未能送达：{error.detail}")
+    if error is None and not patient.probe.policy():
+        return "fault", "NET-SRV-01", say("not in the site's own words", "应答不是来自网站")
     if patient.probe.took_s > SLOW_P95_S or patient.was_slow:
         return "warning", "NET-SLOW-01", say(f"the answer took {took_ms} ms", f"应答耗时 {took_ms} 毫秒")
     return "ok", None, say(f"{took_ms} ms", f"{took_ms} 毫秒")

@@ -27,7 +27,7 @@ class Source:
         self._kept = b""
 
     def next(self, timeout_s: float) -> str | None:
-        """Give the next code; None when none came in time. EOFError when no more can come."""
+        """Give the next code, None when none came in time. EOFError at the end, ReaderError if unplugged."""
         deadline = time.monotonic() + timeout_s
         while True:
             code, ended, rest = self._split()
@@ -41,7 +41,13 @@ class Source:
             if not select.select([self._descriptor], [], [], max(0.0, left_s))[0]:
                 self._kept, whole = b"", self._kept
                 return whole.decode("utf-8", "replace") if idle else None
-            piece = os.read(self._descriptor, CODE_BYTES_MAX)
+            try:
+                piece = os.read(self._descriptor, CODE_BYTES_MAX)
+            except OSError as error:
+                raise error_of(error, "the scanner's port") from error
+            if not piece and self._is_ours:
+                # A port has no end: it hung up.
+                raise ReaderError("HW-USB-01", "the scanner is unplugged", detail_zh="扫描器已拔出")
             if not piece:
                 raise EOFError
             self._kept = (self._kept + piece)[-CODE_BYTES_MAX:]

@@ -54,6 +54,7 @@ class RecordingSite:
         self.minimum_version = "0"
         self.locked = False
         self.standby = False
+        self.refuses_strangers = False
         self.name = ""
         self.policy_version = 0
         self.heartbeats: list[dict[str, Any]] = []
@@ -163,8 +164,8 @@ class RecordingSite:
         fates = self.probe_fates if path.endswith("/policy") else self.fates
         fate = fates.popleft() if fates else "answer"
         self.calls.append(Call(handler.command, path, body, fate))
-        if path != "/api/v1/terminals/enrol":
-            self._verify(handler, body)
+        if path != "/api/v1/terminals/enrol" and self.stranger(handler, body):
+            return self._refuse(handler, "401:bad_signature")
         self.during()
         if fate == "dropped":
             return _hang_up(handler)
@@ -250,6 +251,16 @@ class RecordingSite:
         handler.wfile.flush()
         if cut:
             _hang_up(handler)
+
+    def stranger(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+        """Say whether another key signed the call: a violation, unless a test wants it refused."""
+        try:
+            self._verify(handler, body)
+        except AssertionError:
+            if not self.refuses_strangers:
+                raise
+            return True
+        return False
 
     def _verify(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Check the signature independently of how the agent made it."""
