@@ -18,6 +18,7 @@ from prepaid.stores.policy import POLICY_VERSION
 SYNCHRONISED_WITHIN = timedelta(hours=24)
 # Between two heartbeats a list may change: a spare that was up to date so lately fetches it with the next
 # one.
+REPLACED = "replaced"
 HOT_LIST_GRACE = timedelta(minutes=5)
 
 
@@ -75,7 +76,7 @@ def promote(
 
 def _take_over(standby: Terminal, failed: Terminal, *, actor: str, note: str, at: datetime) -> None:
     name = failed.name
-    lock(failed.id, code="BAK-01", found=f"replaced by {standby.name}", at=at)
+    lock(failed.id, code=REPLACED, found=f"replaced by {standby.name}", at=at)
     Terminal.objects.filter(pk=failed.id).update(name=_free_name(failed, f"{name[:28]} replaced"))
     Terminal.objects.filter(pk=standby.id).update(name=name, state=Terminal.State.ACTIVE)
     Till.objects.filter(terminal=failed).update(terminal=standby)

@@ -87,7 +87,8 @@ def pair(till: Till, address: str, tmp_path: Path) -> Iterator[Pair]:
         enrol(folder, site=address, code=code, reader="udp:127.0.0.1:1")
         opened.append(Terminal(folder, patience=Patience(attempts=1)))
     issued = till.issue(balance=10_000)
-    made = Pair(*opened, messages.QrCard(code=issued.qr or "", entry="scan"), issued)
+    card = messages.QrCard(code=issued.qr or "", entry="scan")
+    made = Pair(failed=opened[0], spare=opened[1], card=card, issued=issued)
     made.spare.tell_health(None)
     made.spare.tell_health(None)
     yield made

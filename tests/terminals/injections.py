@@ -96,8 +96,8 @@ class Bench:
 
 def code_of(printed: str) -> str | None:
     shown = json.loads(printed)
-    cause = shown.get("cause")
-    return cause["code"] if cause else shown.get("code")
+    code = (shown.get("cause") or shown).get("code")
+    return None if code is None else str(code)
 
 
 def flat_battery(bench: Bench) -> str | None:

@@ -29,8 +29,8 @@ from prepaid.settlement.kinds import kind_of
 from prepaid.stores.attestation import approve_agent, files_of, list_approved, unlock
 from prepaid.stores.errors import PromotionRefused, StandbyNotReady, UnlockRefused
 from prepaid.stores.fleet import Part, Status, Strip, list_strips, parts_of, status_of
-from prepaid.stores.models import Staff, Terminal, TerminalFault, TerminalReplacement
-from prepaid.stores.standby import promote, why_not_ready
+from prepaid.stores.models import Staff, Terminal, TerminalFault, TerminalLock, TerminalReplacement
+from prepaid.stores.standby import REPLACED, promote, why_not_ready
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.named import reads_chinese
 from prepaid.web.office.findings import say
@@ -127,18 +127,18 @@ class RankedLine:
 def terminals(request: StaffRequest, staff: Staff) -> HttpResponse:
     """List terminals with what they last told, what is wrong with them, and why presentations fail."""
     at = timezone.now()
-    found = list(Terminal.objects.select_related("store", "till").order_by("store__code", "name"))
+    in_use = Terminal.objects.exclude(state=Terminal.State.RETIRED).select_related("store", "till")
+    found = list(in_use.order_by("store__code", "name"))
     strips = list_strips(found, at)
     lines = [line_of(each, strips[each.pk], at) for each in found]
-    working = [line for line in lines if line.terminal.state != Terminal.State.RETIRED]
     asked = request.GET.get("by", "")
     dimension: Dimension = next((each for each in DIMENSIONS if each == asked), "code")
     since = at - timedelta(days=RANKED_DAYS)
     alerts = list_open().filter(kind__in=KINDS)[:ALERTS_SHOWN]
     context = {
         "lines": lines,
-        "tiles": tiles_of(working),
-        "unsent": unsent_of(working),
+        "tiles": tiles_of(lines),
+        "unsent": unsent_of(lines),
         "ranked": rank(rank_faults(dimension, since=since, until=at), dimension),
         "days": RANKED_DAYS,
         "rankings": [(each, RANKINGS[each], each == dimension) for each in DIMENSIONS],
@@ -170,7 +170,7 @@ def terminal(request: StaffRequest, staff: Staff, terminal_id: UUID) -> HttpResp
         "is_approved": files_of(shown.files_hash) in approved,
         "has_approved": bool(approved),
         "faults": described(shown.faults.all()[:FAULTS_SHOWN]),
-        "locks": shown.locks.all()[:FAULTS_SHOWN],
+        "locks": [(held, why_locked(held)) for held in shown.locks.all()[:FAULTS_SHOWN]],
         "can_unlock": shown.state == Terminal.State.LOCKED and replacement is None,
         "replacement": replacement,
         "stood_in": shown.replaced.select_related("failed").first(),
@@ -294,6 +294,11 @@ def described(faults: object) -> list[tuple[TerminalFault, str, str]]:
     return rows
 
 
+def why_locked(held: TerminalLock) -> str:
+    """Say why a terminal was locked, in the reader's language."""
+    return _("Its standby took over") if held.code == REPLACED else in_language(cause_of(held.code).text)
+
+
 def in_language(texts: Texts) -> str:
     """Give a sentence in the language of the page."""
     return texts.zh if reads_chinese() else texts.en
@@ -303,8 +308,8 @@ def _done(request: StaffRequest, terminal_id: UUID, do: Callable[[], object], su
     try:
         do()
     except StandbyNotReady as error:
-        text = in_language(cause_of(error.code).text)
-        messages.error(request, f"{error.code}: {text} ({error.found})")
+        cause = cause_of(error.code)
+        messages.error(request, f"{error.code}: {in_language(cause.text)}. {in_language(cause.action)}")
     except UnlockRefused:
         messages.error(request, _("Nothing was changed: give a reason, and see that its files are approved."))
     except PromotionRefused:
