@@ -1,4 +1,4 @@
-"""The terminals in a real browser: accessible in both languages, light and dark, on a desk and a telephone."""
+"""The terminals in a real browser: accessible in both languages, light and dark, wide and narrow."""
 
 from __future__ import annotations
 
