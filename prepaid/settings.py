@@ -283,6 +283,12 @@ REST_FRAMEWORK: dict[str, Any] = {
 }
 
 
+# Terminals: how long one may be silent, and a transaction unsent, before the office is told.
+
+TERMINAL_OFFLINE_MINUTES = number("TERMINAL_OFFLINE_MINUTES", 15)
+TERMINAL_QUEUE_MINUTES = number("TERMINAL_QUEUE_MINUTES", 60)
+
+
 # Jobs. A message comes back when it was not acknowledged within the visibility timeout, which therefore is
 # longer than any task may run.
 

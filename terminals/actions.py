@@ -19,7 +19,7 @@ import msgspec
 
 from terminals import messages, terminal
 from terminals.amounts import Language, format_money, parse_amount
-from terminals.doctor import Finding, diagnose, examine, first_fault
+from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of, uuid7
@@ -38,6 +38,7 @@ from terminals.results import (
     result_of,
     result_of_error,
     result_of_inquiry,
+    with_cause,
 )
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -158,29 +159,6 @@ def close(options: argparse.Namespace) -> int:
         return Exit.APPROVED if closed.answer.balanced else Exit.DECLINED
 
 
-def doctor(options: argparse.Namespace) -> int:
-    """Look what is wrong."""
-    findings = diagnose(examine(StateFolder(options.state), reader=options.reader))
-    worst = first_fault(findings)
-    if options.json:
-        cause = msgspec.to_builtins(cause_of(worst.code)) if worst and worst.code else None
-        shown = {
-            "ok": worst is None or worst.status == "warning",
-            "cause": cause,
-            "steps": msgspec.to_builtins(findings),
-            "duration_ms": sum(finding.duration_ms for finding in findings),
-        }
-        print(json.dumps(shown, ensure_ascii=False))
-    else:
-        print("\n".join(finding_lines(findings, options.lang)))
-    if worst is None or worst.status == "warning":
-        return Exit.APPROVED
-    family = (worst.code or "").partition("-")[0]
-    return {"HW": Exit.READER_FAULT, "NFC": Exit.READER_FAULT, "NET": Exit.NOT_SENT}.get(
-        family, Exit.NOT_READY
-    )
-
-
 def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
     """Print a result as JSON, as a receipt, or as a sentence; its exit code returns."""
     if getattr(options, "json", False):
@@ -196,21 +174,6 @@ def tell(options: argparse.Namespace, result: Result, till: Terminal | None = No
     if result.detail and result.outcome != "approved":
         print(f"({result.detail})", file=sys.stderr)
     return result.exit
-
-
-def finding_lines(findings: list[Finding], language: str) -> list[str]:
-    """Write a diagnosis as a table: a line for each step, then what to do."""
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
-    lines = [
-        f"{marks[finding.status]} {finding.step:<10} {finding.duration_ms:>5} ms  "
-        f"{' '.join(filter(None, (finding.code, finding.detail)))}"
-        for finding in findings
-    ]
-    worst = first_fault(findings)
-    if worst is None or worst.code is None:
-        return [*lines, "", {"en": "Everything is in order.", "zh": "一切正常。"}[language]]
-    cause = cause_of(worst.code)
-    return [*lines, "", f"{cause.code}: {getattr(cause.text, language)}", getattr(cause.action, language)]
 
 
 def _sell(
@@ -241,7 +204,10 @@ def _sell(
                 raise
             entry = written
         result = named_for(result_of(entry), card, at=entry.occurred_at)
-        if result.outcome in {"unknown", "not_sent"} or (result.code or "").startswith("CODE-"):
+        if result.outcome in {"unknown", "not_sent"}:
+            result = with_cause(result, find_cause(till.folder, result.code or ""))
+            till.record_fault(result.code or "", result.detail or "", entry=card.entry)
+        elif (result.code or "").startswith("CODE-"):
             till.record_fault(result.code or "", entry=card.entry)
         return tell(options, result, till, resolved=resolved)
 
@@ -305,14 +271,16 @@ def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
     ):
         try:
             yield till
-        except ConnectionFault as fault:
-            till.record_fault(fault.code, fault.detail)
-            raise
         except PayloadRefused as error:
             till.record_fault(error.code, error.detail, "scan")
             raise
-        except ReaderError as error:
-            till.record_fault(error.code, error.detail, "tap")
+        except (ConnectionFault, ReaderError) as fault:
+            entry: messages.Entry | None = "tap" if isinstance(fault, ReaderError) else None
+            cause = find_cause(folder, fault.code, reader=getattr(options, "reader", None))
+            if isinstance(fault, ConnectionFault) and cause is not None and cause.code:
+                # The tree looked closer than the call that failed could.
+                fault.code, fault.detail = cause.code, cause.detail.en if cause.detail else fault.detail
+            till.record_fault(fault.code, fault.detail, entry)
             raise
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from terminals import __version__, actions, running
+from terminals import __version__, actions, running, upkeep
 from terminals.amounts import UNITS
 from terminals.errors import TerminalError
 from terminals.identifiers import is_uuid7
@@ -171,9 +171,30 @@ def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     queue.set_defaults(run=actions.queue)
     close = commands.add_parser("close", parents=[common], help="close the batch and compare its totals")
     close.set_defaults(run=actions.close)
+    _add_care(commands, common)
+
+
+def _add_care(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     doctor = commands.add_parser("doctor", parents=[common], help="look what is wrong with this terminal")
     doctor.add_argument("--reader", help=_READER_HELP)
-    doctor.set_defaults(run=actions.doctor)
+    doctor.add_argument("--all", action="store_true", help="look at what lies after the first fault as well")
+    doctor.add_argument("--scan", action="store_true", help="test the scanner with the test sheet")
+    doctor.add_argument(
+        "--customer", action="store_true", help="with --scan: a customer's code would not read just now"
+    )
+    doctor.add_argument("--scanner", metavar="DEVICE", help="its serial port (default: it types)")
+    doctor.add_argument(
+        "--tap", type=_seconds, metavar="SECONDS", help="wait so long for the test card on the reader"
+    )
+    doctor.set_defaults(run=upkeep.doctor)
+    sheet = commands.add_parser("test-sheet", parents=[common], help="make the sheet of the test code")
+    sheet.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: printed)")
+    sheet.set_defaults(run=upkeep.test_sheet)
+    recover = commands.add_parser(
+        "recover", parents=[common], help="send what a failed terminal still had, from its journal file"
+    )
+    recover.add_argument("--journal", type=Path, required=True, metavar="FILE", help="its journal.sqlite")
+    recover.set_defaults(run=upkeep.recover)
 
 
 _READER_HELP = "usb, usb:serial:NUMBER, pcsc, pcsc:NAME, tty:USB0:pn532 or udp:HOST:PORT"

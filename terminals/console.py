@@ -13,12 +13,19 @@ from typing import Any, Literal
 from terminals import messages
 from terminals.amounts import UNITS, Language, is_amount_begun, parse_amount
 from terminals.batches import ClosedBatch
-from terminals.doctor import Finding, diagnose, examine
+from terminals.doctor import Finding, diagnose, examine, find_cause
 from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
 from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.payloads import PayloadRefused, card_of
-from terminals.results import Result, named_for, result_of, result_of_error, result_of_inquiry
+from terminals.results import (
+    Result,
+    named_for,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+    with_cause,
+)
 from terminals.scanners import Scanned, ScannerChanged
 from terminals.state import ReaderNotes
 from terminals.terminal import Terminal
@@ -305,6 +312,9 @@ class Console:
             if isinstance(done.value, messages.HeartbeatAnswer):
                 shown.site_code, shown.is_locked = "", done.value.locked
             return
+        if done.work == "cause":
+            self._named(done.value)
+            return
         shown.working = None
         if done.error is not None:
             return
@@ -317,6 +327,7 @@ class Console:
             self._resolved(done.value)
         elif done.work == "doctor":
             shown.findings = done.value
+            self._record(done.value)
         elif isinstance(done.value, ClosedBatch):
             shown.batch = done.value
         if shown.mode == "load":
@@ -329,7 +340,7 @@ class Console:
         self.shown.result = result
         self.shown.typed = ""
         if result.outcome in {"unknown", "not_sent"}:
-            self._terminal.record_fault(result.code or "")
+            self._find_cause(result.code or "")
             self.shown.site_code = result.code
         else:
             self.shown.site_code = ""
@@ -346,13 +357,38 @@ class Console:
     def _failed(self, work: str, error: TerminalError) -> None:
         if isinstance(error, ConnectionFault):
             if self.shown.site_code != error.code:
-                self._terminal.record_fault(error.code, error.detail)
+                self._find_cause(error.code, error.detail)
             self.shown.site_code = error.code
+        if error.code == "SW-TAMP-01":
+            self.shown.is_locked = True
         if work != "beat":
             result = result_of_error(error)
             if work == "inquire" and self._card is not None:
                 result = named_for(result, self._card, at=datetime.now(UTC))
             self.shown.result = result
+
+    def _find_cause(self, code: str, detail: str = "") -> None:
+        """Run the tree after a failure, behind what is shown; it names the cause as soon as it is found."""
+        folder = self._terminal.folder
+        self._begin("cause", lambda: (code, detail, find_cause(folder, code)))
+
+    def _named(self, failure: tuple[str, str, Finding | None] | None) -> None:
+        if failure is None:
+            return
+        code, detail, found = failure
+        if found is not None and found.code is not None:
+            if self.shown.site_code == code:
+                self.shown.site_code = found.code
+            if self.shown.result is not None and self.shown.result.code == code:
+                self.shown.result = with_cause(self.shown.result, found)
+            code, detail = found.code, found.detail.en if found.detail else detail
+        self._terminal.record_fault(code, detail)
+
+    def _record(self, findings: list[Finding]) -> None:
+        """Keep each fault that a diagnosis found, for the heartbeat."""
+        for finding in findings:
+            if finding.code is not None and finding.status in {"fault", "warning"}:
+                self._terminal.record_fault(finding.code, finding.detail.en if finding.detail else "")
 
     def _clear_panel(self) -> None:
         self.shown.result = self.shown.findings = self.shown.batch = None

@@ -305,7 +305,7 @@ class QueueState(Message, frozen=True, kw_only=True):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
-    """How a terminal is, told every minute or so."""
+    """How a terminal is, told every minute or so, with the versions of policy and hot list that it holds."""
 
     agent_version: Annotated[str, Meta(max_length=32)]
     files_hash: Annotated[str, Meta(max_length=128)] | None = None
@@ -313,10 +313,12 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     queue: QueueState
     components: Annotated[list[Component], Meta(max_length=32)] = []
     faults: Annotated[list[Fault], Meta(max_length=200)] = []
+    policy_version: Count | None = None
+    hot_list_version: Count | None = None
 
 
 class HeartbeatAnswer(Said, frozen=True, kw_only=True):
-    """What the site wants a terminal to know."""
+    """What the site wants a terminal to know: `name` as it is called now; a `standby` may not sell."""
 
     server_time: datetime
     policy_version: int
@@ -324,6 +326,8 @@ class HeartbeatAnswer(Said, frozen=True, kw_only=True):
     minimum_agent_version: str
     locked: bool
     message: Texts | None
+    name: str = ""
+    standby: bool = False
 
 
 class TypeTotal(Message, frozen=True, kw_only=True):

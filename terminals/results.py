@@ -22,6 +22,7 @@ from terminals.errors import (
     StateError,
     TerminalError,
 )
+from terminals.examination import Finding
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
@@ -134,6 +135,21 @@ def named_for(result: Result, card: messages.Card, *, at: datetime) -> Result:
     cause = cause_of(code)
     return msgspec.structs.replace(
         result, code=code, message=cause.text, action=cause.action, retry=cause.retry, fix=cause.fix
+    )
+
+
+def with_cause(result: Result, found: Finding | None) -> Result:
+    """Name a failure by the cause that the diagnosis found; whether money moved stays as it was."""
+    if found is None or found.code is None:
+        return result
+    cause = cause_of(found.code)
+    return msgspec.structs.replace(
+        result,
+        code=cause.code,
+        message=cause.text,
+        action=cause.action,
+        fix=cause.fix,
+        detail=found.detail.en if found.detail else result.detail,
     )
 
 

@@ -18,7 +18,8 @@ from types import FrameType
 
 from terminals import messages
 from terminals.console import Console
-from terminals.errors import StateError, TerminalError
+from terminals.doctor import find_cause
+from terminals.errors import ConnectionFault, StateError, TerminalError
 from terminals.heartbeat import INTERVAL_S
 from terminals.lock import AgentLock
 from terminals.payloads import PayloadRefused, card_of
@@ -214,8 +215,12 @@ class Headless:
     def _failed(self, work: str, error: TerminalError) -> None:
         """Note a failure once, not every minute that it lasts."""
         if work == "inquiry" or self._failures.get(work) != error.code:
-            log.warning("%s_failed code=%s %s", work, error.code, error.detail)
-            self._terminal.record_fault(error.code, error.detail, "tap" if work == "inquiry" else None)
+            code, detail = error.code, error.detail
+            found = find_cause(self._terminal.folder, code) if isinstance(error, ConnectionFault) else None
+            if found is not None and found.code is not None:
+                code, detail = found.code, found.detail.en if found.detail else detail
+            log.warning("%s_failed code=%s %s", work, code, detail)
+            self._terminal.record_fault(code, detail, "tap" if work == "inquiry" else None)
         self._failures[work] = error.code
 
 

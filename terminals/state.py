@@ -50,6 +50,8 @@ class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
     minimum_agent_version: str = "0"
     locked: bool = False
     seen_at: datetime | None = None
+    is_slow: bool = False
+    standby: bool = False
 
 
 class ReaderNotes(msgspec.Struct, frozen=True, kw_only=True):

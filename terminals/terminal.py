@@ -14,10 +14,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from terminals import __version__, messages
+from terminals import __version__, attestation, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
-from terminals.errors import StateError, TerminalError
+from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
 from terminals.site import Site
@@ -55,6 +55,7 @@ class Terminal:
             currency=self.enrolment.currency,
             operator=operator,
             patience=patience,
+            guard=self.see_that_it_may_sell,
         )
 
     def close(self) -> None:
@@ -84,6 +85,29 @@ class Terminal:
     def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
         """Tell the site how this terminal is."""
         return tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+
+    def see_that_it_may_sell(self) -> None:
+        """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.
+
+        Where that is what was known last, or this agent is another than the one that the site let work, the
+        site is asked anew: without its word the terminal stays locked.
+        """
+        notes = self.folder.site_notes()
+        changed = attestation.differs(self.folder, self.enrolment)
+        if not (notes.locked or notes.standby or changed):
+            return
+        try:
+            answer = self.tell_health(None)
+        except Refused as refusal:
+            raise StateError(refusal.code, refusal.detail) from refusal
+        except ConnectionFault as fault:
+            if notes.locked or changed:
+                raise StateError("SW-TAMP-01", f"the site could not be asked: {fault.detail}") from fault
+            raise StateError("terminal_standby", f"the site could not be asked: {fault.detail}") from fault
+        if answer.locked:
+            raise StateError("SW-TAMP-01", "locked by the site")
+        if answer.standby:
+            raise StateError("terminal_standby", "not promoted")
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
         """Note a fault for the next heartbeat."""

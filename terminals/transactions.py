@@ -50,7 +50,10 @@ class Transactions:
         operator: str | None = None,
         patience: Patience | None = None,
         pause: Callable[[float], object] = time.sleep,
+        guard: Callable[[], object] = lambda: None,
     ) -> None:
+        """`guard` raises where this terminal may begin nothing new: locked, or a spare."""
+        self._guard = guard
         self._site = site
         self._journal = journal
         self._currency = currency
@@ -141,6 +144,7 @@ class Transactions:
 
     def _begin(self, entry_id: UUID | None, make: Callable[[UUID, int], messages.Transaction]) -> Entry:
         self.resolve()
+        self._guard()
         new_id = entry_id or uuid7()
         entry = self._journal.write(lambda sequence: make(new_id, sequence))
         cause = self._send(entry)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from terminals.amounts import UNITS, Language, format_amount, format_money, unit_word
 from terminals.console import MODES, Shown
-from terminals.doctor import first_fault
+from terminals.doctor import MARKS, detail_in, first_fault
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
@@ -60,11 +60,11 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
         small: Row = [(_cut(text("too_small", shown.language), width), "warn")]
         return [small, *([] for _ in range(height - 1))]
     rows = [_bar(enrolment, now, width), _modes(shown)]
-    rows += _amount(shown)
-    rows.append(_hint(shown, width))
     if shown.findings is not None:
-        rows += _findings(shown, width)
+        # The diagnosis needs the room of the amount, which a new digit clears anyway.
+        rows += [_hint(shown, width), *_findings(shown, width)]
     else:
+        rows += [*_amount(shown), _hint(shown, width)]
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
     foot: list[Row] = [_status(shown), [(_cut(text("keys", shown.language), width), "dim")]]
@@ -225,19 +225,18 @@ def _findings(shown: Shown, width: int) -> list[Row]:
     assert shown.findings is not None
     language = shown.language
     styles: dict[str, Style] = {"ok": "plain", "fault": "bad", "warning": "warn", "skipped": "dim"}
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
     rows: list[Row] = []
     for finding in shown.findings:
-        step = _fit(text(f"step_{finding.step}", language), 10)
-        said = " ".join(filter(None, (finding.code, finding.detail)))
-        line = f" {marks[finding.status]} {step} {finding.duration_ms:>5} ms  {said}"
+        step = _fit(text(f"step_{finding.step}", language), 11)
+        line = " ".join(filter(None, (finding.code, detail_in(finding.detail, language))))
+        line = f" {MARKS[finding.status]} {step} {finding.duration_ms:>5} ms  {line}"
         rows.append([(_cut(line, width), styles[finding.status])])
     worst = first_fault(shown.findings)
     if worst is None or worst.code is None:
         return [*rows, [(f" {text('all_well', language)}", "ok")]]
     cause = cause_of(worst.code)
-    said = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
-    return [*rows, [(_cut(said, width), "bad" if worst.status == "fault" else "warn")]]
+    line = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
+    return [*rows, [(_cut(line, width), "bad" if worst.status == "fault" else "warn")]]
 
 
 def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:

@@ -86,7 +86,7 @@ OPERATIONS = (
         summary="Ask for a card's balance. Moves nothing; shows the card on the counter that is paired.",
         request=messages.InquiryRequest,
         answers={200: messages.Inquiry},
-        problems=("card_refused", "rate_limited"),
+        problems=("card_refused", "rate_limited", "terminal_standby"),
     ),
     Operation(
         method="post",
@@ -96,7 +96,7 @@ OPERATIONS = (
         summary="Make a transaction. A decline is a stored answer too: 201 at first, 200 for each repeat.",
         request=messages.Transaction,
         answers={201: messages.Answer, 200: messages.Answer},
-        problems=("id_reused", "sequence_reused"),
+        problems=("id_reused", "sequence_reused", "terminal_standby", "recovery_refused"),
     ),
     Operation(
         method="get",

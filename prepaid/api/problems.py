@@ -50,6 +50,8 @@ KINDS = (
     Kind("SW-CLK-01", 401, "The terminal's clock is more than five minutes off; the site's time is in Date."),
     Kind("terminal_retired", 403, "This terminal was retired."),
     Kind("SW-TAMP-01", 403, "This terminal is locked."),
+    Kind("terminal_standby", 403, "This terminal is a standby that was not promoted."),
+    Kind("recovery_refused", 403, "The transaction is younger than the terminal's replacement."),
     Kind("enrolment_refused", 403, "The code was used, has expired or was never given."),
     Kind("not_found", 404, "There is nothing here."),
     Kind("method_not_allowed", 405, "This address does not take this method."),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from prepaid.api import problems
 from prepaid.api.authentication import Caller, RememberingAuthentication, TerminalAuthentication
 from prepaid.api.bodies import JsonOnly, MessageRenderer, RawParser, find_unshowable, read_message
 from prepaid.api.problems import ProblemError, malformed
+from prepaid.api.signatures import CLOCK_TOLERANCE_S
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
 from prepaid.cards.presentation import Presentation, present
@@ -37,6 +39,9 @@ from prepaid.stores.policy import policy_of
 from prepaid.stores.taps import record_tap
 from terminals import messages
 
+# A failed terminal's clock may have been ahead of the site's by as much as a signature's may.
+RECOVERY_GRACE = timedelta(seconds=CLOCK_TOLERANCE_S)
+
 
 class ApiView(APIView):
     """What every endpoint shares: JSON both ways, a signature, problems."""
@@ -49,6 +54,11 @@ class ApiView(APIView):
     content_negotiation_class = JsonOnly
     versioning_class = None
     metadata_class = None
+    # A spare may hear and tell, and move value once it is promoted; its successor may send what a failed
+    # one left.
+    is_for_standby = True
+    is_for_successor = False
+    is_for_locked = False
     http_method_names = ["get", "head", "post"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -101,20 +111,31 @@ class PolicyView(ApiView):
 
 
 class HeartbeatView(ApiView):
-    """How a terminal is."""
+    """How a terminal is; a locked one is heard too, and told that it is locked."""
+
+    is_for_locked = True
 
     def post(self, request: Request) -> Response:
         """Record a heartbeat."""
+        if self.caller.state != Terminal.State.LOCKED:
+            return Response(self._record())
+        with suppress(ProblemError):
+            self._record()
+        raise ProblemError("SW-TAMP-01")
+
+    def _record(self) -> messages.HeartbeatAnswer:
         message: messages.Heartbeat = self.read(messages.Heartbeat)
         moments = {"clock": message.clock, "queue.oldest_at": message.queue.oldest_at}
         moments |= {f"faults[{place}].at": fault.at for place, fault in enumerate(message.faults)}
         if errors := find_unshowable(moments):
             raise malformed(errors)
-        return Response(record_heartbeat(self.caller.terminal, message, at=_now()))
+        return record_heartbeat(self.caller.terminal, message, at=_now())
 
 
 class InquiryView(ApiView):
     """Balance inquiries; each is a tap for the counter that is paired with the terminal."""
+
+    is_for_standby = False
 
     throttle_classes = (InquiryThrottle,)
 
@@ -142,6 +163,8 @@ class TransactionsView(ApiView):
     """Where value moves: in one round trip for a terminal that called before."""
 
     authentication_classes = (RememberingAuthentication,)
+    is_for_standby = False
+    is_for_successor = True
 
     def post(self, request: Request) -> Response:
         """Make a transaction, or give the stored answer again."""
@@ -155,11 +178,16 @@ class TransactionsView(ApiView):
         return Response(message_of(answer), 201)
 
     def _submit(self, caller: Caller) -> Answer:
-        return submit(caller.origin, self.read(messages.Transaction), at=_now())
+        message: messages.Transaction = self.read(messages.Transaction)
+        if caller.replaced_at is not None and message.occurred_at > caller.replaced_at + RECOVERY_GRACE:
+            raise ProblemError("recovery_refused")
+        return submit(caller.origin, message, at=_now())
 
 
 class TransactionView(ApiView):
     """The query for an unknown outcome."""
+
+    is_for_successor = True
 
     def get(self, request: Request, transaction_id: str) -> Response:
         """Give the stored answer of the terminal's own transaction."""
@@ -174,6 +202,8 @@ class TransactionView(ApiView):
 
 class BatchCloseView(ApiView):
     """The end of a terminal's batch."""
+
+    is_for_successor = True
 
     def post(self, request: Request) -> Response:
         """Compare the terminal's totals with ours."""

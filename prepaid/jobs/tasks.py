@@ -13,6 +13,7 @@ from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
+from prepaid.settlement.fleet import watch_terminals as watch
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
 
@@ -45,11 +46,18 @@ def fold_outbox() -> str:
     return f"{fold()} folded"
 
 
+@task(name="watch_terminals")
+def watch_terminals() -> str:
+    """Tell the office of terminals that are silent, locked or full of unsent transactions."""
+    return f"{watch(timezone.now())} new"
+
+
 @task(name="sweep")
 def sweep() -> str:
-    """Remove taps and unused enrolment codes older than a day."""
+    """Remove taps and unused enrolment codes older than a day, and what terminals told long ago."""
     now = timezone.now()
-    return f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes"
+    taps, codes = sweeping.sweep_taps(now), sweeping.sweep_enrolments(now)
+    return f"{taps} taps, {codes} enrolment codes, {sweeping.sweep_terminals(now)} rows of terminals"
 
 
 @task(name="heartbeat")

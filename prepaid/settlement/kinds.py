@@ -35,6 +35,9 @@ BATCH_MISSING_SEQUENCES = "batch_missing_sequences"
 BATCH_TOLD_AGAIN = "batch_told_again"
 ANSWERS_OUTSIDE_BATCHES = "answers_outside_batches"
 TERMINAL_SILENT = "terminal_silent_with_queue"
+TERMINAL_OFFLINE = "terminal_offline"
+TERMINAL_QUEUE_OLD = "terminal_queue_old"
+TERMINAL_LOCKED = "terminal_locked"
 
 KINDS = {
     kind.code: kind
@@ -75,6 +78,9 @@ KINDS = {
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),
         Kind(ANSWERS_OUTSIDE_BATCHES, _("Transactions outside any batch"), WARNING, is_settled_by_note=True),
         Kind(TERMINAL_SILENT, _("Terminal silent with unsent transactions"), WARNING),
+        Kind(TERMINAL_OFFLINE, _("Terminal offline"), WARNING),
+        Kind(TERMINAL_QUEUE_OLD, _("Unsent transactions for too long"), WARNING),
+        Kind(TERMINAL_LOCKED, _("Terminal locked: unauthorised change")),
     )
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from prepaid.stores.attestation import list_approved
 from prepaid.stores.models import Terminal
 
 POLICY_VERSION = 1
@@ -26,5 +27,5 @@ def policy_of(terminal: Terminal) -> dict[str, Any]:
         "stand_in": {"enabled": False, **_STAND_IN},
         "challenge_floor": None,
         "minimum_agent_version": MINIMUM_AGENT_VERSION,
-        "approved_files_hashes": [],
+        "approved_files_hashes": list_approved(terminal.agent_version),
     }

@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import cards, identity, issuing, life, phones, receipts, stream, views
-from prepaid.web.office import reports, returns, rules
+from prepaid.web.office import fleet, reports, returns, rules
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -39,7 +39,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
-    path("office/terminals", office.terminals, name="terminals"),
+    path("office/terminals", fleet.terminals, name="terminals"),
+    path("office/terminals/<uuid:terminal_id>", fleet.terminal, name="terminal"),
+    path("office/terminals/<uuid:terminal_id>/unlock", fleet.unlock_terminal, name="unlock_terminal"),
+    path("office/terminals/<uuid:terminal_id>/approve", fleet.approve_terminal, name="approve_terminal"),
+    path("office/terminals/<uuid:terminal_id>/promote", fleet.promote_terminal, name="promote_terminal"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
 ]

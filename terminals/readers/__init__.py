@@ -66,14 +66,20 @@ def open_reader(path: str) -> Reader:
     """
     kind, _, device = path.partition(":")
     if kind not in PATH_KINDS:
-        raise ReaderError("HW-DRV-01", f"{path!r} is no reader: say usb, pcsc, tty:USB0:pn532, udp:HOST:PORT")
+        raise ReaderError(
+            "HW-DRV-01",
+            f"{path!r} is no reader: say usb, pcsc, tty:USB0:pn532 or udp:HOST:PORT",
+            detail_zh=f"{path!r} 不是读卡器：请写 usb、pcsc、tty:USB0:pn532 或 udp:主机:端口",
+        )
     if kind == "pcsc":
         return _open_pcsc(device)
     try:
         from terminals.readers.nfcpy import NfcpyReader, connect_device
     except ImportError as error:
         raise ReaderError(
-            "HW-DRV-01", f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt"
+            "HW-DRV-01",
+            f"{error.name or 'nfcpy'} is missing: pip install -r terminals/requirements.txt",
+            detail_zh=f"缺少 {error.name or 'nfcpy'}：pip install -r terminals/requirements.txt",
         ) from error
     if path.startswith("usb:serial:"):
         from terminals.readers.usb import Bound
@@ -86,6 +92,9 @@ def _open_pcsc(wanted: str) -> Reader:
     try:
         from terminals.readers.pcsc import PcscReader
     except ImportError as error:
-        say = f"{error.name or 'pyscard'} is missing: pip install -r terminals/requirements-pcsc.txt"
-        raise ReaderError("HW-DRV-01", say) from error
+        raise ReaderError(
+            "HW-DRV-01",
+            f"{error.name or 'pyscard'} is missing: pip install -r terminals/requirements-pcsc.txt",
+            detail_zh=f"缺少 {error.name or 'pyscard'}：pip install -r terminals/requirements-pcsc.txt",
+        ) from error
     return PcscReader(wanted)

@@ -42,6 +42,8 @@ class RecordingSite:
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.fates: deque[Fate] = deque()
+        # What happens to the diagnosis, which asks for the policy beside everything else.
+        self.probe_fates: deque[Fate] = deque()
         self.answers: dict[str, bytes] = {}
         self.bodies: dict[str, bytes] = {}
         self.sequences: dict[int, str] = {}
@@ -51,6 +53,10 @@ class RecordingSite:
         self.clock_off = timedelta()
         self.minimum_version = "0"
         self.locked = False
+        self.standby = False
+        self.refuses_strangers = False
+        self.name = ""
+        self.policy_version = 0
         self.heartbeats: list[dict[str, Any]] = []
         self.decline: str | None = None
         self.during: Callable[[], None] = lambda: None
@@ -154,11 +160,12 @@ class RecordingSite:
         return Handler
 
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fate = self.fates.popleft() if self.fates else "answer"
         path = handler.path
+        fates = self.probe_fates if path.endswith("/policy") else self.fates
+        fate = fates.popleft() if fates else "answer"
         self.calls.append(Call(handler.command, path, body, fate))
-        if path != "/api/v1/terminals/enrol":
-            self._verify(handler, body)
+        if path != "/api/v1/terminals/enrol" and self.stranger(handler, body):
+            return self._refuse(handler, "401:bad_signature")
         self.during()
         if fate == "dropped":
             return _hang_up(handler)
@@ -189,9 +196,13 @@ class RecordingSite:
             return 201, json.dumps(ENROLLED).encode()
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
-            wishes = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes: dict[str, Any] = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes |= {"policy_version": self.policy_version, "name": self.name, "standby": self.standby}
             now = {"server_time": datetime.now(UTC).isoformat()}
             return 200, json.dumps(HEALTHY | wishes | now).encode()
+        if name == "terminals/policy":
+            policy = {"version": self.policy_version, "minimum_agent_version": self.minimum_version}
+            return 200, json.dumps(policy).encode()
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -241,6 +252,16 @@ class RecordingSite:
         if cut:
             _hang_up(handler)
 
+    def stranger(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+        """Say whether another key signed the call: a violation, unless a test wants it refused."""
+        try:
+            self._verify(handler, body)
+        except AssertionError:
+            if not self.refuses_strangers:
+                raise
+            return True
+        return False
+
     def _verify(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Check the signature independently of how the agent made it."""
         assert self.public_key is not None
@@ -270,7 +291,7 @@ ENROLLED = {
     "timezone": "Asia/Shanghai",
     "policy": {"version": 1},
 }
-HEALTHY = {"policy_version": 1, "hot_list_version": 0, "message": None}
+HEALTHY = {"hot_list_version": 0, "message": None}
 
 
 def _hang_up(handler: BaseHTTPRequestHandler) -> None:
