@@ -242,6 +242,60 @@ class Inquiry(Said, frozen=True, kw_only=True):
     expires_on: str | None
 
 
+# A conversation with a card: the site makes every command, the terminal carries it to the card and back
+
+Technology = Literal["ntag424", "felica_lite_s"]
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+COMMANDS_MAX = 64
+
+
+class ChallengeRequest(Message, frozen=True, kw_only=True):
+    """Ask for a challenge to a card, named by its SUN address or by its UID (of FeliCa its IDm)."""
+
+    technology: Technology
+    uid: CardUid | None = None
+    uri: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+
+
+class PersonaliseRequest(Message, frozen=True, kw_only=True):
+    """Put an issued card's keys onto the blank on the reader, and bind the two."""
+
+    number: Annotated[str, Meta(min_length=8, max_length=32)]
+    technology: Technology = "ntag424"
+    uid: CardUid | None = None
+
+
+class CardResponses(Message, frozen=True, kw_only=True):
+    """What the card answered, one answer for each command, status words included."""
+
+    responses: Annotated[list[Hex], Meta(max_length=COMMANDS_MAX)]
+
+
+class CardCommands(Said, frozen=True, kw_only=True):
+    """A conversation that has begun: what to send to the card, in order.
+
+    Hexadecimal, as on the air above its blocks: a whole APDU, or of FeliCa a whole frame with its length.
+    """
+
+    session: UUID
+    commands: list[str]
+
+
+class ChallengeStep(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """More commands, or the token that ends the challenge: good for 60 s and for one transaction."""
+
+    commands: list[str] = []
+    token: str | None = None
+
+
+class PersonaliseStep(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """More commands, or the card whose keys the chip now holds and their version as it was read back."""
+
+    commands: list[str] = []
+    card: CardShown | None = None
+    key_version: int | None = None
+
+
 # Enrolment, policy and health
 
 

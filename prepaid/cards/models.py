@@ -38,6 +38,8 @@ class Program(models.Model):
     allowed_credentials = ArrayField(models.CharField(max_length=16), default=list)
     # Above this a credential that carries no PIN of its own asks for one; null means never.
     pin_above = models.BigIntegerField(null=True, blank=True)
+    # Above this only a card's answer to a challenge will do, or staff at the counter; null means never asked.
+    challenge_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
 
@@ -108,6 +110,8 @@ class Credential(models.Model):
         SUN = "sun"
         QR = "qr"
         UID = "uid"
+        # A card that proves itself by the answer to a challenge, and by nothing less.
+        CHALLENGE = "challenge"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(Card, on_delete=models.CASCADE, related_name="credentials")
@@ -144,3 +148,59 @@ class CardEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} > {self.to_state}"
+
+
+class CardSession(models.Model):
+    """A conversation with a card through a terminal, between two calls; swept when it is over.
+
+    `state` holds what is awaited, never a key: session keys are derived anew from the card's at each call.
+    """
+
+    class Kind(models.TextChoices):
+        CHALLENGE = "challenge"
+        PERSONALISE = "personalise"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    terminal_id = models.UUIDField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    state = models.JSONField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Proof(models.Model):
+    """What a finished challenge proved, for one posting of the terminal that asked; found by its hash.
+
+    `counter` is that of the SUN message that named the card: it is used up with the proof.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lookup = models.BinaryField(max_length=32, unique=True)
+    terminal_id = models.UUIDField()
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE)
+    counter = models.BigIntegerField(default=-1)
+    expires_at = models.DateTimeField(db_index=True)
+    # The id of the transaction that used it, set in that transaction's commit.
+    used_by = models.UUIDField(null=True)
+
+
+class Personalisation(models.Model):
+    """The intent to put a card's keys onto a blank, stored before the blank is touched.
+
+    `uid` is the blank's, kept while it is worked on; `key_version` what it gets.
+    """
+
+    class State(models.TextChoices):
+        BEGUN = "begun"
+        # From here on the blank may hold any of its new keys.
+        CHANGING = "changing"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.OneToOneField(Card, on_delete=models.PROTECT)
+    terminal_id = models.UUIDField()
+    technology = models.CharField(max_length=16)
+    uid = models.BinaryField(max_length=8, null=True)
+    key_version = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.BEGUN)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)

@@ -5,12 +5,13 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from uuid import UUID
 
 from prepaid.cards import numbers
-from prepaid.cards.crypto import SunRefused, parse_sun, verify_sun
-from prepaid.cards.keys import file_key_of
+from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, verify_sun
+from prepaid.cards.keys import file_key_of, keyring
 from prepaid.keys import site_keys
 from terminals import messages
 
@@ -49,7 +50,7 @@ def present(card: messages.Card) -> Presentation:
         case messages.UidCard():
             return Presentation("uid", lookup=site_keys().uid_lookup(bytes.fromhex(card.uid)))
         case messages.TokenCard():
-            return Presentation("token", refusal="credential_refused")
+            return Presentation("token", lookup=site_keys().token_lookup(card.token))
         case messages.PayCodeCard():
             return Presentation("pay_code", refusal="credential_refused")
 
@@ -59,21 +60,26 @@ def at_the_desk(card_id: UUID) -> Presentation:
     return Presentation("desk", card_id=card_id)
 
 
+def read_sun(uri: str) -> tuple[SunIdentity, int] | None:
+    """Verify a SUN message under each version of the keys, newest first: who made it, under which version.
+
+    None where no card of ours did.
+    """
+    keys = keyring()
+    for version in keys.list_versions():
+        with contextlib.suppress(SunRefused):
+            message, meta = parse_sun(uri), keys.meta_key(version)
+            return verify_sun(message, key_meta=meta, file_key_for=file_key_of(version)), version
+    return None
+
+
 def _present_sun(uri: str) -> Presentation:
-    """Verify a SUN message under each version of the keys, newest first."""
-    keys = site_keys()
-    for version in keys.sun:
-        try:
-            identity = verify_sun(parse_sun(uri), key_meta=version.meta, file_key_for=file_key_of(version))
-        except SunRefused:
-            continue
-        return Presentation(
-            "sun",
-            lookup=keys.sun_lookup(identity.uid),
-            counter=identity.counter,
-            key_version=version.version,
-        )
-    return Presentation("sun", refusal="credential_refused")
+    found = read_sun(uri)
+    if found is None:
+        return Presentation("sun", refusal="credential_refused")
+    identity, version = found
+    lookup = site_keys().sun_lookup(identity.uid)
+    return Presentation("sun", lookup=lookup, counter=identity.counter, key_version=version)
 
 
 def _present_number(typed: str, typed_pin: str | None) -> Presentation:

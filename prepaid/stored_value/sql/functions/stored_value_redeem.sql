@@ -22,7 +22,7 @@ begin
         return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
     while v_reason is null and v_hash is null loop
         -- Read without its lock, which comes after the PIN's. Where another posting came between: again, behind the lock.
