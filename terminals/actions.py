@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -25,12 +26,13 @@ from terminals.identifiers import rrn_of, uuid7
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
-from terminals.readers import ReaderError, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader
 from terminals.receipt import Language, receipt, word
 from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
+T = TypeVar("T")
 AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
 
 
@@ -74,7 +76,7 @@ def load(options: argparse.Namespace) -> int:
 
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
-    with _opened(options) as till:
+    with opened(options) as till:
         card = _present(options, till, word("inquiry", options.lang))
         if card is None:
             return tell(options, no_card())
@@ -83,7 +85,7 @@ def balance(options: argparse.Namespace) -> int:
 
 def void(options: argparse.Namespace) -> int:
     """Undo a known transaction."""
-    with _opened(options) as till:
+    with opened(options) as till:
         original: UUID | None = options.original
         if options.rrn:
             original = till.journal.find_by_rrn(options.rrn)
@@ -95,7 +97,7 @@ def void(options: argparse.Namespace) -> int:
 
 def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
-    with _opened(options) as till:
+    with opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
         return tell(options, result_of(entry), till)
 
@@ -119,7 +121,7 @@ def queue(options: argparse.Namespace) -> int:
 
 def close(options: argparse.Namespace) -> int:
     """Close the batch."""
-    with _opened(options) as till:
+    with opened(options) as till:
         try:
             closed = till.close_batch()
         except TerminalError as error:
@@ -195,7 +197,7 @@ def _sell(
     kind: messages.TransactionType,
     begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
 ) -> int:
-    with _opened(options) as till:
+    with opened(options) as till:
         amount_minor = parse_amount(options.amount, till.enrolment.currency)
         entry_id: UUID = options.id or uuid7()
         known = till.transactions.find(entry_id)
@@ -206,7 +208,9 @@ def _sell(
         resolved = [_brief(entry) for entry in till.transactions.resolve()]
         if resolved and not options.json:
             print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
-        card = _present(options, till, format_money(amount_minor, till.enrolment.currency))
+        prompt = format_money(amount_minor, till.enrolment.currency)
+        # Value that comes in is nobody's loss: only what is spent has a floor.
+        card = _present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
         if card is None:
             return tell(options, no_card(), resolved=resolved)
         try:
@@ -222,13 +226,25 @@ def _sell(
         return tell(options, result, till, resolved=resolved)
 
 
-def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
+def _present(
+    options: argparse.Namespace, till: Terminal, prompt: str, *, spent_minor: int | None = None
+) -> messages.Card | None:
     """Take the card that the options name, or wait for a tap; None when none came in time."""
     if options.number:
         pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
         return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
     if options.qr:
         return messages.QrCard(code=options.qr, entry="keyed")
+    till.refresh_policy()
+    return wait_for_card(
+        options, till, prompt, lambda reader, tap: till.card_to_present(reader, tap, spent_minor)
+    )
+
+
+def wait_for_card(
+    options: argparse.Namespace, till: Terminal, prompt: str, use: Callable[[Reader, Tap], T]
+) -> T | None:
+    """Wait for a tap and use its card while it lies there; again where it left too early. None: none came."""
     stop = threading.Event()
     timer = threading.Timer(options.wait, stop.set)
     timer.daemon = True
@@ -240,7 +256,7 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         while True:
             try:
                 tap = reader.wait_for_tap(stop=stop)
-                return tap.card if tap is not None else None
+                return use(reader, tap) if tap is not None else None
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise
@@ -252,7 +268,7 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
 
 
 @contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
+def opened(options: argparse.Namespace) -> Iterator[Terminal]:
     """Hold the lock and the terminal for one command; faults of reader and network are kept to be told."""
     folder = StateFolder(options.state)
     folder.enrolment()
@@ -265,14 +281,15 @@ def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
         except ConnectionFault as fault:
             till.record_fault(fault.code, fault.detail)
             raise
-        except ReaderError as error:
-            till.record_fault(error.code, error.detail, "tap")
+        except (ReaderError, Refused) as error:
+            if isinstance(error, ReaderError) or error.code.startswith("NFC-"):
+                till.record_fault(error.code, error.detail, "tap")
             raise
 
 
 def _resolve(options: argparse.Namespace) -> int:
     cause: TerminalError | None = None
-    with _opened(options) as till:
+    with opened(options) as till:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()

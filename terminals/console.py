@@ -198,22 +198,21 @@ class Console:
         if shown.working is not None or shown.question is not None:
             shown.hint = "busy_tap"
             return
-        card = event.tap.card
         if shown.is_armed:
-            self._sell(card)
+            self._sell(event)
         elif shown.typed and shown.mode != "balance":
             shown.hint = "confirm_first"
         else:
-            self._work("inquire", lambda: self._terminal.site.inquire(card))
+            self._work("inquire", lambda: self._terminal.inquire(event.reader, event.tap))
 
-    def _sell(self, card: messages.Card) -> None:
-        shown = self.shown
+    def _sell(self, event: Tapped) -> None:
+        shown, terminal = self.shown, self._terminal
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
-        transactions = self._terminal.transactions
+        present, reader, tap = terminal.card_to_present, event.reader, event.tap
         if shown.mode == "load":
-            self._work("load", lambda: transactions.load(card, amount))
+            self._work("load", lambda: terminal.transactions.load(present(reader, tap), amount))
         else:
-            self._work("redeem", lambda: transactions.redeem(card, amount))
+            self._work("redeem", lambda: terminal.transactions.redeem(present(reader, tap, amount), amount))
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         shown = self.shown
@@ -279,6 +278,8 @@ class Console:
             self.shown.hint = "nothing_pending"
 
     def _failed(self, work: str, error: TerminalError) -> None:
+        if error.code.startswith("NFC-"):
+            self._terminal.record_fault(error.code, error.detail, "tap")
         if isinstance(error, ConnectionFault):
             if self.shown.site_code != error.code:
                 self._terminal.record_fault(error.code, error.detail)

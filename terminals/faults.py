@@ -134,6 +134,9 @@ CAUSES: dict[str, Cause] = dict(
         _cause("sequence_reused", 3, "never", "support", (
             "This terminal counts its transactions wrongly", "终端交易序号重复",
             "Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
+        _cause("already_bound", 1, "never", "operator", (
+            "The chip or the card has its counterpart already", "芯片或卡号已绑定",
+            "Take another blank, or check the number.", "请换一张空白卡，或核对卡号。")),
         # What a question about a card can be refused for; a transaction's reasons come with its answer.
         _cause("card_unknown", 1, "never", "customer", (
             "This card cannot be used here", "此卡在此不可使用",

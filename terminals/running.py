@@ -146,8 +146,8 @@ class Headless:
             # A card presented over and over while the site is slow must not make a line of old inquiries.
             if self._inquiries == 0:
                 self._inquiries += 1
-                card = event.tap.card
-                self._work.begin("inquiry", lambda: self._terminal.site.inquire(card))
+                reader, tap = event.reader, event.tap
+                self._work.begin("inquiry", lambda: self._terminal.inquire(reader, tap))
         elif isinstance(event, ReaderChanged):
             self._reader_changed(event)
         else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminals.errors import TerminalError
-from terminals.readers import ReaderError, Tap, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader
 
 log = logging.getLogger(__name__)
 REOPEN_S = 2.0
@@ -22,9 +22,10 @@ SETTLE_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A new card came to the reader."""
+    """A new card came to the reader, through which it can be spoken to while it lies there."""
 
     tap: Tap
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class ReaderWatch(threading.Thread):
                     self._stop_asked.wait(SETTLE_S)
                     continue
                 if tap is not None:
-                    self._events.tell(Tapped(tap))
+                    self._events.tell(Tapped(tap, reader))
         finally:
             reader.close()
 

@@ -33,6 +33,10 @@ class VirtualCard:
     uri_base: str
     key_meta: str
     key_file: str
+    key_master: str
+    key_challenge: str
+    key_spare: str
+    key_version: int
     counter: int
 
 
@@ -77,6 +81,10 @@ def _card(number: int) -> VirtualCard:
         uri_base=URI_BASE,
         key_meta=keys.meta_key(version).hex(),
         key_file=keys.file_key(uid, version).hex(),
+        key_master=keys.card_key(uid, keys.MASTER, version).hex(),
+        key_challenge=keys.card_key(uid, keys.CHALLENGE, version).hex(),
+        key_spare=keys.card_key(uid, keys.SPARE, version).hex(),
+        key_version=version,
         counter=max(bound.counter, 0) if bound is not None else 0,
     )
 

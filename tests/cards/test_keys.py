@@ -45,7 +45,6 @@ def test_first_start_makes_keys_that_only_the_owner_may_read(file: Path) -> None
 
 def test_next_start_reads_the_same_keys(file: Path) -> None:
     first = read_or_make_keys(file).content_digest(b"x")
-    read_or_make_keys.cache_clear()
 
     assert read_or_make_keys(file).content_digest(b"x") == first
 
@@ -85,14 +84,12 @@ def race(file: Path, *, processes: int) -> set[str]:
 def test_processes_that_start_first_at_once_share_one_set_of_keys(file: Path) -> None:
     hashes = race(file, processes=4)
 
-    read_or_make_keys.cache_clear()
     assert hashes == {read_or_make_keys(file).content_digest(b"x").hex()}
     assert [path.name for path in file.parent.iterdir()] == ["keys.json"]
 
 
 def test_loser_of_the_first_start_takes_the_winners_keys(file: Path) -> None:
     winner = read_or_make_keys(file).content_digest(b"x")
-    read_or_make_keys.cache_clear()
 
     # The loser looked before the winner's file was there.
     keys._make(file)
@@ -104,7 +101,6 @@ def test_without_the_link_the_loser_replaces_the_winners_keys(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     winner = read_or_make_keys(file).content_digest(b"x")
-    read_or_make_keys.cache_clear()
     monkeypatch.setattr(os, "link", lambda draft, path: Path(path).write_text(Path(draft).read_text()))
 
     keys._make(file)
@@ -114,7 +110,6 @@ def test_without_the_link_the_loser_replaces_the_winners_keys(
 
 def test_keys_that_others_may_read_are_refused(file: Path) -> None:
     read_or_make_keys(file)
-    read_or_make_keys.cache_clear()
     file.chmod(0o644)
 
     with pytest.raises(KeysUnreadable, match="run chmod 600 on it"):
@@ -135,7 +130,6 @@ def test_damaged_keys_are_refused_and_neither_replaced_nor_shown(
     file: Path, change: dict[str, object]
 ) -> None:
     read_or_make_keys(file)
-    read_or_make_keys.cache_clear()
     stored = json.loads(file.read_text())
     file.write_text(json.dumps(stored | change))
     damaged = file.read_text()
@@ -178,7 +172,6 @@ def test_keys_are_shown_neither_by_repr_nor_in_logs(file: Path, caplog: pytest.L
 
 def test_newest_sun_keys_come_first(file: Path) -> None:
     read_or_make_keys(file)
-    read_or_make_keys.cache_clear()
     stored = json.loads(file.read_text())
     rows = [{"version": version, "meta": f"{version:02x}" * 16, "master": "00" * 16} for version in (1, 3, 2)]
     file.write_text(json.dumps(stored | {"sun": rows}))
