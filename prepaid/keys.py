@@ -106,7 +106,8 @@ def read_or_make_keys(path: Path) -> SiteKeys:
     try:
         if not path.exists():
             _make(path)
-        return _read_once(path, path.stat().st_mtime_ns, path.stat().st_ino)
+        found = path.stat()
+        return _read_once(path, found.st_ctime_ns, found.st_ino)
     except OSError as error:
         raise KeysUnreadable(f"The keys in {path} cannot be used: {error.strerror}.") from error
 
@@ -116,16 +117,22 @@ def site_keys() -> SiteKeys:
     path: Path = settings.KEYS_FILE
     try:
         found = path.stat()
-        return _read_once(path, found.st_mtime_ns, found.st_ino)
+        return _read_once(path, found.st_ctime_ns, found.st_ino)
     except FileNotFoundError:
-        if _database_needs_keys():
-            raise KeysLost(
-                f"The file of the keys, {path}, is missing, and the database holds cards that only they "
-                "open. Nothing was made in its place: restore the file from the backup, then start again."
-            ) from None
+        refuse_lost_keys()
         return read_or_make_keys(path)
     except OSError as error:
         raise KeysUnreadable(f"The keys in {path} cannot be used: {error.strerror}.") from error
+
+
+def refuse_lost_keys() -> None:
+    """Refuse to go on without the file of the keys where the database needs it. Raises KeysLost."""
+    path: Path = settings.KEYS_FILE
+    if not path.exists() and _database_needs_keys():
+        raise KeysLost(
+            f"The file of the keys, {path}, is missing, and the database holds cards that only they open. "
+            "Nothing was made in its place: restore the file from the backup, then start again."
+        )
 
 
 def add_card_keys(path: Path) -> int:

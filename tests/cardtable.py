@@ -1,18 +1,22 @@
-"""A reader with virtual cards on one side and the site's API on the other, as the agent stands between them."""
+"""A reader with virtual cards on one side and the site's API on the other, as the agent stands between."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
+
 from prepaid.cards.models import Credential, Program
+from prepaid.stored_value.issue import IssuedCard
 from terminals import messages
 from terminals.connection import Connection, Reply, _known
 from terminals.conversations import card_to_present, personalise, prove
-from terminals.readers import ReaderError, Tap
+from terminals.readers import Tap
 from terminals.simulator.device import Injected
 from terminals.simulator.felica_lite_s import FelicaLiteS
 from terminals.simulator.ntag424 import Ntag424
@@ -67,18 +71,32 @@ class Desk:
     def lay(self, card: Ntag424 | FelicaLiteS) -> Tap:
         return self.table.tap(card)
 
-    def personalise(self, card: Ntag424 | FelicaLiteS, number: str | None) -> messages.PersonaliseStep:
+    def personalise(
+        self, card: Ntag424 | FelicaLiteS, number: str | None, faults: Mapping[int, Injected] | None = None
+    ) -> messages.PersonaliseStep:
+        """Personalise a blank; faults happen at frames counted from the first one after the tap."""
         assert number is not None
-        return personalise(self.site, self.table.reader, self.lay(card), number)
+        tap = self.lay(card)
+        self.faults(faults or {})
+        return personalise(self.site, self.table.reader, tap, number)
 
-    def prove(self, card: Ntag424 | FelicaLiteS) -> messages.TokenCard:
-        return prove(self.site, self.table.reader, self.lay(card))
+    def prove(
+        self, card: Ntag424 | FelicaLiteS, faults: Mapping[int, Injected] | None = None
+    ) -> messages.TokenCard:
+        """Have a card prove itself; faults happen at frames counted from the first one after the tap."""
+        tap = self.lay(card)
+        self.faults(faults or {})
+        return prove(self.site, self.table.reader, tap)
+
+    def made(self, *, balance: int = 10_000, **changes: Any) -> tuple[IssuedCard, Ntag424]:
+        """Issue a card and personalise a blank for it."""
+        issued, card = self.till.issue(balance=balance), self.blank(fresh_uid(), **changes)
+        self.personalise(card, issued.number)
+        return issued, card
 
     def present(self, card: Ntag424 | FelicaLiteS, amount: int, floor: int | None) -> messages.Card:
         tap = self.lay(card)
-        return card_to_present(
-            self.site, self.table.reader, tap, amount_minor=amount, floor_minor=floor
-        )
+        return card_to_present(self.site, self.table.reader, tap, amount_minor=amount, floor_minor=floor)
 
     def redeem(self, card: messages.Card | dict[str, Any], amount: int = 1250) -> dict[str, Any]:
         """Post a redeem with a card as it is presented; the stored answer returns."""
@@ -94,10 +112,16 @@ class Desk:
 
 
 def _shown(card: messages.Card) -> dict[str, Any]:
-    import msgspec
-
     shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(card))
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def fresh_uid() -> str:
+    return "04" + os.urandom(6).hex()
+
+
+def fresh_idm() -> str:
+    return "012e" + os.urandom(6).hex()
 
 
 def chip_of(card_id: UUID) -> Credential | None:
@@ -110,6 +134,3 @@ def open_desk(till: Till, folder: Path) -> Desk:
     )
     till.shop.program.refresh_from_db()
     return Desk(till=till, table=Table(folder))
-
-
-__all__ = ["Desk", "ReaderError", "chip_of", "open_desk"]

@@ -9,6 +9,7 @@ from functools import partial
 
 from django.utils import timezone
 
+from prepaid.cards.sessions import sweep_sessions
 from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
@@ -47,9 +48,12 @@ def fold_outbox() -> str:
 
 @task(name="sweep")
 def sweep() -> str:
-    """Remove taps and unused enrolment codes older than a day."""
+    """Remove what is kept for a while only: taps, enrolment codes, conversations with cards."""
     now = timezone.now()
-    return f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes"
+    return (
+        f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes, "
+        f"{sweep_sessions(now)} card sessions"
+    )
 
 
 @task(name="heartbeat")

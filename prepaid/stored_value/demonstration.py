@@ -37,7 +37,7 @@ SEED = 20261123
 OPENS_AT, CLOSES_AT = time(9), time(21, 30)
 FIRST_STORE = "RIVER"
 CURRENCY = "CNY"
-ACCEPTED = ["number", "sun", "qr"]
+ACCEPTED = ["number", "sun", "qr", "challenge"]
 TOP_UPS = (10_000, 20_000, 30_000, 50_000)
 KEPT_MINOR = 20_000
 # The others are made at the other store.

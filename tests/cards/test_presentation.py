@@ -121,6 +121,7 @@ def test_any_changed_digit_of_the_encrypted_part_is_refused(place: int) -> None:
 def test_card_of_another_site_is_refused(tmp_path: Path, settings: Settings) -> None:
     uri = tap()
     settings.KEYS_FILE = tmp_path / "other.json"
+    read_or_make_keys(settings.KEYS_FILE)
 
     assert read(method="sun", uri=uri) == REFUSED_SUN
 
