@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from prepaid.api.models import Allowance
 from prepaid.cards.models import Credential, Program
 from prepaid.stored_value.issue import IssuedCard
 from terminals import messages
@@ -69,6 +70,8 @@ class Desk:
         self.table.device.faults = dict(faults)
 
     def lay(self, card: Ntag424 | FelicaLiteS) -> Tap:
+        """Hold a card to the reader; a terminal that taps as fast as a test is not held back."""
+        Allowance.objects.filter(key__endswith=str(self.till.shop.terminal.id)).delete()
         return self.table.tap(card)
 
     def personalise(
