@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from terminals import messages
 from terminals.errors import AnswerUnknown, Refused
@@ -45,17 +46,16 @@ def prove(site: Site, reader: Reader, tap: Tap) -> messages.TokenCard:
         # By its message, for a random UID names nobody.
         request = messages.ChallengeRequest(technology="ntag424", uri=tap.uri)
     with reader.holding():
-        begun = site.begin_challenge(request)
-        commands = begun.commands
+        step = site.begin_challenge(request)
+        session = _session(step)
         for _ in range(STEPS_MAX):
-            step = site.continue_challenge(begun.session, _carry(reader, commands))
+            step = site.continue_challenge(session, _carry(reader, step.commands))
             if step.token is not None:
                 return messages.TokenCard(token=step.token, entry="tap")
-            commands = step.commands
     raise AnswerUnknown("NET-SRV-01", "the challenge does not come to an end")
 
 
-def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.PersonaliseStep:
+def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.CardStep:
     """Put a card's keys onto the blank of a tap; the finished step returns.
 
     Where it breaks off, the same call goes on with the same blank. Raises ReaderError NFC-RF-01 (the blank
@@ -65,16 +65,21 @@ def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.P
     if technology not in PERSONALISED:
         raise ReaderError("NFC-CARD-01", f"{tap.uid} is a {technology}, which takes no keys of ours")
     with reader.holding():
-        begun = site.begin_personalisation(
+        step = site.begin_personalisation(
             messages.PersonaliseRequest(number=number, technology=technology, uid=tap.uid)
         )
-        commands = begun.commands
+        session = _session(step)
         for _ in range(STEPS_MAX):
-            step = site.continue_personalisation(begun.session, _carry(reader, commands))
+            step = site.continue_personalisation(session, _carry(reader, step.commands))
             if step.card is not None:
                 return step
-            commands = step.commands
     raise AnswerUnknown("NET-SRV-01", "the personalisation does not come to an end")
+
+
+def _session(step: messages.CardStep) -> UUID:
+    if step.session is None:
+        raise AnswerUnknown("NET-SRV-01", "the site began a conversation without a name")
+    return step.session
 
 
 def _carry(reader: Reader, commands: Sequence[str]) -> list[str]:

@@ -26,6 +26,8 @@ Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\n)")]
+Technology = Literal["ntag424", "felica_lite_s"]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]
@@ -244,9 +246,9 @@ class Inquiry(Said, frozen=True, kw_only=True):
 
 # A conversation with a card: the site makes every command, the terminal carries it to the card and back
 
+
 Technology = Literal["ntag424", "felica_lite_s"]
 CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
-COMMANDS_MAX = 64
 
 
 class ChallengeRequest(Message, frozen=True, kw_only=True):
@@ -258,7 +260,7 @@ class ChallengeRequest(Message, frozen=True, kw_only=True):
 
 
 class PersonaliseRequest(Message, frozen=True, kw_only=True):
-    """Put an issued card's keys onto the blank on the reader, and bind the two."""
+    """Put an issued card's keys onto the blank on the reader and bind the two; again goes on after a tear."""
 
     number: Annotated[str, Meta(min_length=8, max_length=32)]
     technology: Technology = "ntag424"
@@ -268,30 +270,18 @@ class PersonaliseRequest(Message, frozen=True, kw_only=True):
 class CardResponses(Message, frozen=True, kw_only=True):
     """What the card answered, one answer for each command, status words included."""
 
-    responses: Annotated[list[Hex], Meta(max_length=COMMANDS_MAX)]
+    responses: Annotated[list[Hex], Meta(max_length=64)]
 
 
-class CardCommands(Said, frozen=True, kw_only=True):
-    """A conversation that has begun: what to send to the card, in order.
+class CardStep(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """What to send to the card next, in order, hexadecimal: whole APDUs, or FeliCa frames with their length.
 
-    Hexadecimal, as on the air above its blocks: a whole APDU, or of FeliCa a whole frame with its length.
+    A challenge ends with `token`, good for 60 s, a personalisation with `card` and the version read back.
     """
 
-    session: UUID
-    commands: list[str]
-
-
-class ChallengeStep(Said, frozen=True, kw_only=True, omit_defaults=True):
-    """More commands, or the token that ends the challenge: good for 60 s and for one transaction."""
-
+    session: UUID | None = None
     commands: list[str] = []
     token: str | None = None
-
-
-class PersonaliseStep(Said, frozen=True, kw_only=True, omit_defaults=True):
-    """More commands, or the card whose keys the chip now holds and their version as it was read back."""
-
-    commands: list[str] = []
     card: CardShown | None = None
     key_version: int | None = None
 

@@ -146,7 +146,7 @@ def result_of_inquiry(inquiry: messages.Inquiry) -> Result:
     )
 
 
-def result_of_personalisation(step: messages.PersonaliseStep) -> Result:
+def result_of_personalisation(step: messages.CardStep) -> Result:
     """Tell that a blank became a card, with the version of its keys as it was read back."""
     version = step.key_version
     return Result(

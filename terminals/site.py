@@ -51,23 +51,23 @@ class Site:
             messages.Inquiry,
         )
 
-    def begin_challenge(self, request: messages.ChallengeRequest) -> messages.CardCommands:
+    def begin_challenge(self, request: messages.ChallengeRequest) -> messages.CardStep:
         """Ask for what a card is to be sent to prove itself; Refused(422) for a card that is not known."""
-        return _read(self._post("cards/challenge", messages.content(request)), messages.CardCommands)
+        return _read(self._post("cards/challenge", messages.content(request)), messages.CardStep)
 
-    def continue_challenge(self, session: UUID, responses: list[str]) -> messages.ChallengeStep:
+    def continue_challenge(self, session: UUID, responses: list[str]) -> messages.CardStep:
         """Give a card's answers; Refused(422) NFC-CARD-02 for those that its key did not make."""
         body = messages.content(messages.CardResponses(responses=responses))
-        return _read(self._post(f"cards/challenge/{session}", body), messages.ChallengeStep)
+        return _read(self._post(f"cards/challenge/{session}", body), messages.CardStep)
 
-    def begin_personalisation(self, request: messages.PersonaliseRequest) -> messages.CardCommands:
+    def begin_personalisation(self, request: messages.PersonaliseRequest) -> messages.CardStep:
         """Ask for what a blank is to be sent to become a card, or to go on after a tear."""
-        return _read(self._post("cards/personalise", messages.content(request)), messages.CardCommands)
+        return _read(self._post("cards/personalise", messages.content(request)), messages.CardStep)
 
-    def continue_personalisation(self, session: UUID, responses: list[str]) -> messages.PersonaliseStep:
+    def continue_personalisation(self, session: UUID, responses: list[str]) -> messages.CardStep:
         """Give a blank's answers."""
         body = messages.content(messages.CardResponses(responses=responses))
-        return _read(self._post(f"cards/personalise/{session}", body), messages.PersonaliseStep)
+        return _read(self._post(f"cards/personalise/{session}", body), messages.CardStep)
 
     def policy(self) -> dict[str, Any]:
         """Ask what this terminal may do by itself, and above which amount a card is challenged."""

@@ -76,7 +76,7 @@ class Desk:
 
     def personalise(
         self, card: Ntag424 | FelicaLiteS, number: str | None, faults: Mapping[int, Injected] | None = None
-    ) -> messages.PersonaliseStep:
+    ) -> messages.CardStep:
         """Personalise a blank; faults happen at frames counted from the first one after the tap."""
         assert number is not None
         tap = self.lay(card)

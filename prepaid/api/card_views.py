@@ -52,7 +52,7 @@ class ChallengeStepView(ApiView):
         step = continue_challenge(
             _session(session), terminal_id=self.caller.origin.id, responses=responses, at=_now()
         )
-        return Response(messages.ChallengeStep(commands=_hex(step), token=step.token))
+        return Response(messages.CardStep(commands=_hex(step), token=step.token))
 
 
 class PersonaliseView(ApiView):
@@ -84,10 +84,10 @@ class PersonaliseStepView(ApiView):
             _session(session), terminal_id=self.caller.origin.id, responses=responses, at=_now()
         )
         if step.card_id is None:
-            return Response(messages.PersonaliseStep(commands=_hex(step)))
+            return Response(messages.CardStep(commands=_hex(step)))
         card = Card.objects.select_related("program").get(pk=step.card_id)
         shown = messages.CardShown(number_masked=card.number_masked, program=card.program.code)
-        return Response(messages.PersonaliseStep(card=shown, key_version=step.key_version))
+        return Response(messages.CardStep(card=shown, key_version=step.key_version))
 
 
 def _session(text: str) -> UUID:
@@ -101,8 +101,8 @@ def _responses(message: messages.CardResponses) -> list[bytes]:
     return [bytes.fromhex(response) for response in message.responses]
 
 
-def _commands(step: Step) -> messages.CardCommands:
-    return messages.CardCommands(session=step.session, commands=_hex(step))
+def _commands(step: Step) -> messages.CardStep:
+    return messages.CardStep(session=step.session, commands=_hex(step))
 
 
 def _hex(step: Step) -> list[str]:

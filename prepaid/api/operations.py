@@ -95,7 +95,7 @@ OPERATIONS = (
         group=CARDS,
         summary="Begin to have a card prove itself. The site makes the commands, the terminal carries them.",
         request=messages.ChallengeRequest,
-        answers={200: messages.CardCommands},
+        answers={200: messages.CardStep},
         problems=("card_refused", "NFC-CARD-02", "rate_limited"),
     ),
     Operation(
@@ -105,7 +105,7 @@ OPERATIONS = (
         group=CARDS,
         summary="Give the card's answers: more commands, or the token to pay with. A wrong answer ends it.",
         request=messages.CardResponses,
-        answers={200: messages.ChallengeStep},
+        answers={200: messages.CardStep},
         problems=("not_found", "NFC-CARD-02"),
     ),
     Operation(
@@ -115,7 +115,7 @@ OPERATIONS = (
         group=CARDS,
         summary="Begin to put an issued card's keys onto a blank, or go on after a tear.",
         request=messages.PersonaliseRequest,
-        answers={200: messages.CardCommands},
+        answers={200: messages.CardStep},
         problems=("card_refused", "already_bound", "NFC-CARD-01", "rate_limited"),
     ),
     Operation(
@@ -125,7 +125,7 @@ OPERATIONS = (
         group=CARDS,
         summary="Give the blank's answers: more commands, or the card that is done.",
         request=messages.CardResponses,
-        answers={200: messages.PersonaliseStep},
+        answers={200: messages.CardStep},
         problems=("not_found", "already_bound", "NFC-CARD-01"),
     ),
     Operation(

@@ -16,8 +16,12 @@ LAST_ANSWER = bytes.fromhex("3FA64DB5446D1F34CD6EA311167F5E4985B89690C04A05F17FA
 
 
 def session(encryption: str, mac: str, transaction: str, counter: int) -> SecureMessaging:
-    keys = (bytes.fromhex(part) for part in (encryption, mac, transaction))
-    return SecureMessaging(*keys, counter)
+    return SecureMessaging(
+        key_encryption=bytes.fromhex(encryption),
+        key_mac=bytes.fromhex(mac),
+        transaction=bytes.fromhex(transaction),
+        counter=counter,
+    )
 
 
 # The sessions of AN12196's tables 18, 25 and 26, and 28.

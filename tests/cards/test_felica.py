@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nfc.clf
 import nfc.tag
@@ -62,7 +63,7 @@ def test_changed_byte_of_the_mac_proves_nothing(place: int) -> None:
         felica.check_mac(bytes(16), bytes(mac) + bytes(8), card_key=CARD_KEY, challenge=CHALLENGE)
 
 
-def activated(table: Table, **changes: object) -> nfc.tag.Tag:
+def activated(table: Table, **changes: Any) -> nfc.tag.Tag:
     table.field.put(table.card(technology="felica_lite_s", uid=IDM.hex(), **changes))
     frontend = table.connect("")
     return nfc.tag.activate(frontend, frontend.sense(nfc.clf.RemoteTarget("212F")))

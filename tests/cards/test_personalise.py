@@ -92,7 +92,7 @@ def test_key_0_is_changed_last_and_after_the_others_were_read_back(desk: Desk) -
     issued = desk.till.issue()
     changes: list[dict[int, int]] = []
     card = desk.blank(fresh_uid())
-    card._keep = lambda kept: changes.append(dict(kept.versions))  # type: ignore[attr-defined]
+    card._keep = lambda kept: changes.append(dict(kept.versions))
 
     desk.personalise(card, issued.number)
 
