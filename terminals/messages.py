@@ -26,7 +26,7 @@ Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
-CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\n)")]
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
 Technology = Literal["ntag424", "felica_lite_s"]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
@@ -64,7 +64,7 @@ class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="meth
 class UidCard(Message, frozen=True, kw_only=True, tag="uid", tag_field="method"):
     """A bare UID: low trust, only where the program allows it."""
 
-    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+    uid: CardUid
     technology: Annotated[str, Meta(min_length=1, max_length=32)]
     entry: Entry | None = None
 
@@ -216,7 +216,7 @@ class Answer(Said, frozen=True, kw_only=True):
     hash: str | None
 
 
-# Inquiry
+# Inquiry, and conversations with a card: the site makes every command, the terminal carries it
 
 
 class InquiryRequest(Message, frozen=True, kw_only=True):
@@ -242,13 +242,6 @@ class Inquiry(Said, frozen=True, kw_only=True):
     available: int
     held: int
     expires_on: str | None
-
-
-# A conversation with a card: the site makes every command, the terminal carries it to the card and back
-
-
-Technology = Literal["ntag424", "felica_lite_s"]
-CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
 
 
 class ChallengeRequest(Message, frozen=True, kw_only=True):
