@@ -6,7 +6,6 @@ Knows when a card has to prove itself; must not know a key, nor what a command m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from terminals import messages
@@ -16,7 +15,13 @@ from terminals.site import Site
 
 # A conversation that does not come to an end is the site's fault.
 STEPS_MAX = 32
-PERSONALISED = ("ntag424", "felica_lite_s")
+# What the site calls the kinds of cards that hold keys of ours, by what the reader calls them.
+TECHNOLOGIES: dict[str, messages.Technology] = {
+    "ntag424": "ntag424",
+    "desfire_ev2": "desfire",
+    "desfire_ev3": "desfire",
+    "felica_lite_s": "felica_lite_s",
+}
 
 
 def card_to_present(
@@ -24,10 +29,11 @@ def card_to_present(
 ) -> messages.Card:
     """Give what the site is told of a tapped card: above the floor, the token of a challenge.
 
-    A FeliCa card has no other proof and is always challenged; one that the site knows by its UID alone is
-    told by that. Raises ReaderError NFC-RF-01 (the card left), Refused NFC-CARD-02, and what a call raises.
+    FeliCa and DESFire have no other proof and are always challenged; one that the site knows by its UID
+    alone is told by that. Raises ReaderError NFC-RF-01 (the card left), Refused NFC-CARD-02, and what a call
+    raises.
     """
-    if tap.technology == "felica_lite_s":
+    if TECHNOLOGIES.get(tap.technology, "ntag424") != "ntag424":
         try:
             return prove(site, reader, tap)
         except Refused as refusal:
@@ -40,11 +46,10 @@ def card_to_present(
 
 def prove(site: Site, reader: Reader, tap: Tap) -> messages.TokenCard:
     """Have the card of a tap prove itself while it lies there; the token to pay with returns."""
-    if tap.technology == "felica_lite_s":
-        request = messages.ChallengeRequest(technology="felica_lite_s", uid=tap.uid)
-    else:
-        # By its message, for a random UID names nobody.
-        request = messages.ChallengeRequest(technology="ntag424", uri=tap.uri)
+    technology = TECHNOLOGIES[tap.technology]
+    # By its message where it has one, for a random UID names nobody.
+    uid = tap.uid if tap.uri is None else None
+    request = messages.ChallengeRequest(technology=technology, uid=uid, uri=tap.uri)
     with reader.holding():
         step = site.begin_challenge(request)
         session = _session(step)
@@ -61,9 +66,9 @@ def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.C
     Where it breaks off, the same call goes on with the same blank. Raises ReaderError NFC-RF-01 (the blank
     left) and NFC-CARD-01 (nothing that can be personalised), Refused, and what a call raises.
     """
-    technology: Any = tap.technology
-    if technology not in PERSONALISED:
-        raise ReaderError("NFC-CARD-01", f"{tap.uid} is a {technology}, which takes no keys of ours")
+    technology = TECHNOLOGIES.get(tap.technology)
+    if technology is None:
+        raise ReaderError("NFC-CARD-01", f"{tap.uid} is a {tap.technology}, which takes no keys of ours")
     with reader.holding():
         step = site.begin_personalisation(
             messages.PersonaliseRequest(number=number, technology=technology, uid=tap.uid)

@@ -27,7 +27,7 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
 CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
-Technology = Literal["ntag424", "felica_lite_s"]
+Technology = Literal["ntag424", "desfire", "felica_lite_s"]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]

@@ -18,6 +18,7 @@ from terminals import messages
 from terminals.connection import Connection, Reply, _known
 from terminals.conversations import card_to_present, personalise, prove
 from terminals.readers import Tap
+from terminals.simulator.desfire import Desfire
 from terminals.simulator.device import Injected
 from terminals.simulator.felica_lite_s import FelicaLiteS
 from terminals.simulator.ntag424 import Ntag424
@@ -25,6 +26,7 @@ from terminals.site import Site
 from tests.api.conftest import Till
 from tests.terminals.card_table import Table
 
+Chip = Ntag424 | FelicaLiteS | Desfire
 NTAG = {"key_meta": None, "key_file": None}
 
 
@@ -64,18 +66,23 @@ class Desk:
         assert isinstance(card, FelicaLiteS)
         return card
 
+    def desfire_blank(self, uid: str, **changes: Any) -> Desfire:
+        card = self.table.card(uid=uid, technology="desfire", **NTAG | changes)
+        assert isinstance(card, Desfire)
+        return card
+
     def faults(self, faults: Mapping[int, Injected]) -> None:
         """Let faults happen at frames that are counted from here."""
         self.table.device.frames.clear()
         self.table.device.faults = dict(faults)
 
-    def lay(self, card: Ntag424 | FelicaLiteS) -> Tap:
+    def lay(self, card: Chip) -> Tap:
         """Hold a card to the reader; a terminal that taps as fast as a test is not held back."""
         Allowance.objects.filter(key__endswith=str(self.till.shop.terminal.id)).delete()
         return self.table.tap(card)
 
     def personalise(
-        self, card: Ntag424 | FelicaLiteS, number: str | None, faults: Mapping[int, Injected] | None = None
+        self, card: Chip, number: str | None, faults: Mapping[int, Injected] | None = None
     ) -> messages.CardStep:
         """Personalise a blank; faults happen at frames counted from the first one after the tap."""
         assert number is not None
@@ -83,9 +90,7 @@ class Desk:
         self.faults(faults or {})
         return personalise(self.site, self.table.reader, tap, number)
 
-    def prove(
-        self, card: Ntag424 | FelicaLiteS, faults: Mapping[int, Injected] | None = None
-    ) -> messages.TokenCard:
+    def prove(self, card: Chip, faults: Mapping[int, Injected] | None = None) -> messages.TokenCard:
         """Have a card prove itself; faults happen at frames counted from the first one after the tap."""
         tap = self.lay(card)
         self.faults(faults or {})
@@ -97,7 +102,7 @@ class Desk:
         self.personalise(card, issued.number)
         return issued, card
 
-    def present(self, card: Ntag424 | FelicaLiteS, amount: int, floor: int | None) -> messages.Card:
+    def present(self, card: Chip, amount: int, floor: int | None) -> messages.Card:
         tap = self.lay(card)
         return card_to_present(self.site, self.table.reader, tap, amount_minor=amount, floor_minor=floor)
 

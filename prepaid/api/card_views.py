@@ -31,8 +31,8 @@ class ChallengeView(ApiView):
         message: messages.ChallengeRequest = self.read(messages.ChallengeRequest)
         if message.uid is None and message.uri is None:
             raise malformed({"uid": "A card is named by its uid or its uri."})
-        if message.uid is None and message.technology == "felica_lite_s":
-            raise malformed({"uid": "A FeliCa card is named by its IDm."})
+        if message.uid is None and message.technology != "ntag424":
+            raise malformed({"uid": "Only an NTAG 424 DNA is named by its message."})
         step = begin_challenge(
             terminal_id=self.caller.origin.id,
             technology=message.technology,

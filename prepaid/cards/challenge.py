@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min
 
-from prepaid.cards import ev2, felica, keys, sessions
+from prepaid.cards import desfire, ev2, felica, keys, sessions
 from prepaid.cards.errors import CardUnusable, ProofRefused
 from prepaid.cards.models import Credential, Program, Proof
 from prepaid.cards.presentation import read_sun
@@ -24,7 +24,7 @@ from prepaid.keys import site_keys
 
 logger = logging.getLogger("prepaid.cards")
 
-Technology = Literal["ntag424", "felica_lite_s"]
+Technology = Literal["ntag424", "desfire", "felica_lite_s"]
 TOKEN_GOOD_FOR = timedelta(seconds=60)
 TOKEN_BYTES = 24
 SELECT_APPLICATION = bytes.fromhex("00a4040c07d276000085010100")
@@ -49,7 +49,9 @@ def begin_challenge(
     A card is named by its SUN address, which one with a random UID needs, or by its UID.
     Raises ProofRefused for a forged address, CardUnusable where no card of ours is named so.
     """
-    named = _name_ntag424(uid, uri) if technology == "ntag424" else _name_felica(uid)
+    named = _name_ntag424(uid, uri) if technology == "ntag424" else _name_by_uid(uid)
+    if named.key_version not in keys.keyring().list_versions():
+        raise ProofRefused("The card holds keys of a version that was withdrawn. No money was moved.")
     state: State = {
         "credential": str(named.credential.id),
         "technology": technology,
@@ -64,6 +66,8 @@ def begin_challenge(
             felica.write_block(named.uid, felica.RC, felica.reversed_halves(challenge)),
             felica.read_blocks(named.uid, felica.ID, felica.MAC),
         )
+    elif technology == "desfire":
+        commands = (desfire.SELECT, ev2.begin_authentication(desfire.KEY_NUMBER))
     else:
         commands = (SELECT_APPLICATION, ev2.begin_authentication(keys.CHALLENGE))
     state["awaited"] = len(commands)
@@ -107,9 +111,10 @@ def _continue(session: UUID, state: State, responses: list[bytes]) -> Step:
         card_key, challenge = keys.felica_key(uid, version), bytes.fromhex(state["random"])
         felica.check_mac(blocks[0], blocks[1], card_key=card_key, challenge=challenge)
         return Step(session=session)
-    key = keys.card_key(uid, keys.CHALLENGE, version)
+    is_desfire = state["technology"] == "desfire"
+    key = keys.desfire_key(uid, version) if is_desfire else keys.card_key(uid, keys.CHALLENGE, version)
     if "random" not in state:
-        if responses[0][-2:] != b"\x90\x00":
+        if responses[0][-2:] != (ev2.OK if is_desfire else b"\x90\x00"):
             raise ev2.AnswerRefused(responses[0][-2:])
         random_a, random_b = secrets.token_bytes(ev2.RANDOM_BYTES), ev2.read_challenge(key, responses[1])
         command = ev2.continue_authentication(key, random_a=random_a, random_b=random_b)
@@ -145,7 +150,7 @@ def _name_ntag424(uid: bytes | None, uri: str | None) -> Named:
     return Named(credential=credential, uid=identity.uid, key_version=version, counter=identity.counter)
 
 
-def _name_felica(uid: bytes | None) -> Named:
+def _name_by_uid(uid: bytes | None) -> Named:
     credential = _find("challenge", site_keys().challenge_lookup(uid or b""))
     return Named(credential=credential, uid=uid or b"", key_version=credential.key_version)
 

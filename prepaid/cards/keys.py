@@ -22,7 +22,7 @@ FACTORY_VERSION = 0
 # What stands beside the UID in AN10922's input, so that no other system and no other use derives the same
 # key: a byte for the use, and a name. The file key's byte is not its number, and stays: cards hold the key.
 _LABELS = {MASTER: 0, FILE: 2, CHALLENGE: 3, SPARE: 4}
-_FELICA_LABEL = 5
+_FELICA_LABEL, _DESFIRE_LABEL = 5, 6
 _NAME = b"prepaid"
 
 __all__ = ["file_key", "file_key_of", "meta_key", "newest_version", "site_keys"]
@@ -100,6 +100,13 @@ def card_key(uid: bytes, number: int, version: int) -> bytes:
 def felica_key(idm: bytes, version: int) -> bytes:
     """Derive the card key of a FeliCa Lite-S. KeyError for no such version."""
     return keyring().derive(version, idm + bytes([_FELICA_LABEL]) + _NAME)
+
+
+def desfire_key(uid: bytes, version: int) -> bytes:
+    """Derive the key of our application on a DESFire; 0 is a new one's version. KeyError for no such."""
+    if version == FACTORY_VERSION:
+        return FACTORY_KEY
+    return keyring().derive(version, uid + bytes([_DESFIRE_LABEL]) + _NAME)
 
 
 @cache

@@ -16,6 +16,7 @@ from prepaid.cards import (
     ev2,
     keys,
     numbers,
+    personalise_desfire,
     personalise_felica,
     personalise_ntag424,
     sessions,
@@ -28,13 +29,15 @@ from prepaid.cards.models import Card, Credential, Personalisation
 from prepaid.cards.sessions import State, Step
 from prepaid.keys import site_keys
 
-_METHODS = {"ntag424": "sun", "felica_lite_s": "challenge"}
+_METHODS = {"ntag424": "sun", "desfire": "challenge", "felica_lite_s": "challenge"}
 _BEGIN: dict[str, Callable[[Blank, bytes], Turn]] = {
     "ntag424": personalise_ntag424.begin,
+    "desfire": personalise_desfire.begin,
     "felica_lite_s": personalise_felica.begin,
 }
 _CONTINUE: dict[str, Callable[[Blank, State, list[bytes]], Turn]] = {
     "ntag424": personalise_ntag424.go_on,
+    "desfire": personalise_desfire.go_on,
     "felica_lite_s": personalise_felica.go_on,
 }
 _UNUSABLE = (Card.State.BLOCKED, Card.State.LOST, Card.State.CLOSED)

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from terminals.errors import StateError
 from terminals.simulator.counters import Counters
+from terminals.simulator.desfire import Desfire
 from terminals.simulator.felica_lite_s import FelicaLiteS
 from terminals.simulator.field import VirtualCard
 from terminals.simulator.memories import Memories
@@ -36,7 +37,7 @@ class CardDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     card: Annotated[int, Meta(ge=1, le=999_999)]
-    technology: Literal["ntag424", "ntag215", "felica_lite_s"] = "ntag424"
+    technology: Literal["ntag424", "desfire", "ntag215", "felica_lite_s"] = "ntag424"
     uid: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{14}$|^[0-9A-Fa-f]{16}$")]
     label: Annotated[str, Meta(max_length=80)] = ""
     uri_base: str = ""
@@ -94,6 +95,8 @@ def make_card(
         return Ntag215(number=number, label=label, uid=uid, uri=described.uri_base)
     if described.technology == "felica_lite_s":
         return _make_felica(described, memories)
+    if described.technology == "desfire":
+        return _make_desfire(described, memories)
     if (described.key_meta is None) != (described.key_file is None):
         raise ValueError(f"card {number} needs key_meta and key_file, or none of them to be a blank")
     counters.at_least(uid.hex(), described.counter)
@@ -143,4 +146,17 @@ def _make_felica(described: CardDescription, memories: Memories | None) -> Felic
     )
     if memories is not None:
         memories.recall_felica(card)
+    return card
+
+
+def _make_desfire(described: CardDescription, memories: Memories | None) -> Desfire:
+    card = Desfire(
+        number=described.card,
+        label=described.label,
+        uid=bytes.fromhex(described.uid),
+        has_random_uid=described.random_uid,
+        keep=memories.keep_desfire if memories is not None else id,
+    )
+    if memories is not None:
+        memories.recall_desfire(card)
     return card

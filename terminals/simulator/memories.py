@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from terminals.errors import StateError
+from terminals.simulator.desfire import Desfire
 from terminals.simulator.felica_lite_s import FelicaLiteS
 from terminals.simulator.ntag424 import Ntag424
 from terminals.simulator.ntag424_files import NDEF_FILE
@@ -17,13 +18,14 @@ from terminals.state import write_durably
 
 
 class Memory(msgspec.Struct, forbid_unknown_fields=True):
-    """What differs from the file of cards: keys and the address of an NTAG 424 DNA, or blocks of a FeliCa."""
+    """What differs from the file of cards: keys and the address of an NTAG 424 DNA, blocks, applications."""
 
     keys: dict[int, bytes] = {}
     versions: dict[int, int] = {}
     content: bytes = b""
     settings: bytes = b""
     blocks: dict[int, bytes] = {}
+    applications: dict[str, tuple[bytes, int]] = {}
 
 
 class Memories:
@@ -66,6 +68,18 @@ class Memories:
         memory = self._kept.get(card.uid.hex())
         if memory is not None:
             card.blocks |= memory.blocks
+
+    def keep_desfire(self, card: Desfire) -> None:
+        """Keep a DESFire as it is; on the disk when this returns."""
+        self._keep(
+            card.uid, Memory(applications={name.hex(): kept for name, kept in card.applications.items()})
+        )
+
+    def recall_desfire(self, card: Desfire) -> None:
+        """Put back what a card kept."""
+        memory = self._kept.get(card.uid.hex())
+        if memory is not None:
+            card.applications = {bytes.fromhex(name): kept for name, kept in memory.applications.items()}
 
     def _keep(self, uid: bytes, memory: Memory) -> None:
         self._kept[uid.hex()] = memory

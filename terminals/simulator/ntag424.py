@@ -147,7 +147,7 @@ class Ntag424(TypeACard):
         commands = {0x00: self._iso_commands, 0x90: self._native_commands}.get(command[0] if command else 1)
         if commands is None:
             return UNKNOWN_CLASS
-        apdu = _parse(command)
+        apdu = parse(command)
         if apdu is None:
             return WRONG_LENGTH
         obey = commands.get(apdu.instruction)
@@ -341,7 +341,7 @@ class Ntag424(TypeACard):
         )
 
 
-def _parse(command: bytes) -> Apdu | None:
+def parse(command: bytes) -> Apdu | None:
     """Read a short APDU; None when its lengths do not agree."""
     if len(command) < 4:
         return None
