@@ -72,7 +72,6 @@ def _looked(blank: Blank, responses: list[bytes]) -> Turn:
     ev2.expect(responses[1], ev2.MORE)
     ev2.expect(responses[2], ev2.MORE)
     told = ev2.expect(responses[3], ev2.OK)[:UID_BYTES]
-    settings = ev2.expect(responses[4], ev2.OK)
     # With a random UID the chip tells its own only once we are authenticated.
     uid = told if any(told) else None
     known = uid or blank.uid
@@ -82,7 +81,9 @@ def _looked(blank: Blank, responses: list[bytes]) -> Turn:
         others = [version for version in keys.keyring().list_versions() if version != blank.version]
         ours = [blank.version, *others]
         versions = [blank.version, keys.FACTORY_VERSION, *others] if is_retry else [*versions, *ours]
-    writes = (SELECT_FILE, *blank.template.writes) if is_written_by_anybody(settings) else ()
+    # A chip that does not tell was written before its keys were begun.
+    is_open = is_written_by_anybody(responses[4][:-2]) if responses[4][-2:] == ev2.OK else not is_retry
+    writes = (SELECT_FILE, *blank.template.writes) if is_open else ()
     return _open(
         known.hex() if known else "", versions, before=writes, uid_learnt=uid, is_named=uid is not None
     )
@@ -141,7 +142,7 @@ def _count(messaging: ev2.SecureMessaging, state: State, *, uid: bytes | None = 
 def _counted(blank: Blank, state: State, responses: list[bytes]) -> Turn:
     messaging, versions = _read_versions(_messaging(blank, state), responses)
     if all(version == blank.version for version in versions.values()):
-        return _show(state)
+        return _show(blank, state)
     known = (keys.FACTORY_VERSION, *keys.keyring().list_versions())
     if any(version not in known for version in versions.values()):
         raise ForeignCard("The chip holds keys of a version that is not ours. Nothing was changed on it.")
@@ -171,15 +172,15 @@ def _changed(blank: Blank, state: State, responses: list[bytes]) -> Turn:
     if any(versions[number] != blank.version for number in _OTHERS):
         raise ForeignCard("The chip holds other versions of its keys than were written.")
     if versions[keys.MASTER] == blank.version:
-        return _show(state)
+        return _show(blank, state)
     new = keys.card_key(bytes.fromhex(state["uid"]), keys.MASTER, blank.version)
     command = messaging.change_key(keys.MASTER, new=new, version=blank.version)
     return Turn(commands=(command,), state=state | {"step": "committed"}, changes_keys=True)
 
 
-def _show(state: State) -> Turn:
+def _show(blank: Blank, state: State) -> Turn:
     """Have the chip show its message, as any reader will see it."""
-    read = bytes.fromhex("00b0000000")
+    read = bytes.fromhex("00b00000") + bytes([len(blank.template.content)])
     return Turn(
         commands=(SELECT_APPLICATION, SELECT_FILE, read), state={"step": "shown", "uid": state["uid"]}
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FILE_NUMBER, FILE_ID = 0x02, 0xE104
-FILE_BYTES = 256
+# The file is larger, but this much is read by one command.
+READ_BYTES_MAX = 255
 # Longer commands time out on readers that are sold.
 PIECE_BYTES_MAX = 40
 PICC_DATA_DIGITS, MAC_DIGITS = 32, 16
@@ -61,7 +62,7 @@ def make_template(uri: str) -> Template:
     payload = bytes([_PREFIXES.get(prefix, 0)]) + address.removeprefix(prefix).encode("ascii")
     message = _HEADER + bytes([len(payload) & 0xFF]) + _TYPE + payload
     content = len(message).to_bytes(2) + message
-    if len(payload) > 255 or len(content) > FILE_BYTES:
+    if len(payload) > 255 or len(content) > READ_BYTES_MAX:
         raise ValueError(f"The address is too long for a card: {uri}")
     return Template(
         content=content,

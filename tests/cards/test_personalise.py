@@ -17,7 +17,7 @@ from terminals.readers import ReaderError
 from terminals.simulator.device import Injected
 from terminals.simulator.felica_lite_s import CK, MC, FelicaLiteS
 from terminals.simulator.ntag424 import Ntag424
-from terminals.simulator.ntag424_files import NDEF_FILE
+from terminals.simulator.ntag424_files import NDEF_FILE, blank_files
 from tests.api.conftest import Till
 from tests.cardtable import Desk, chip_of, fresh_idm, fresh_uid, open_desk
 from tests.shop import assert_ledger_is_clean, open_shop
@@ -337,3 +337,31 @@ def test_felica_locked_under_a_foreign_key_is_left_alone(desk: Desk) -> None:
 
     assert foreign.blocks == before
     assert chip_of(issued.card.id) is None
+
+
+def test_chip_that_does_not_tell_its_rights_is_personalised_and_finished_after_a_tear_too(desk: Desk) -> None:
+    class Silent(Ntag424):
+        def answer_command(self, command: bytes) -> bytes:
+            return b"\x91\x9d" if command[:2] == b"\x90\xf5" else super().answer_command(command)
+
+    faults: list[dict[int, Injected]] = [
+        {},
+        {20: Injected.TEAR_AFTER},
+        {27: Injected.TEAR_AFTER},
+        {31: Injected.TEAR_AFTER},
+    ]
+    for fault in faults:
+        issued = desk.till.issue(balance=2)
+        card = Silent(
+            number=1,
+            label="",
+            uid=bytes.fromhex(fresh_uid()),
+            keys={},
+            files=blank_files(),
+            count=iter(range(1, 100)).__next__,
+        )
+        if fault:
+            with pytest.raises(ReaderError):
+                desk.personalise(card, issued.number, fault)
+        desk.personalise(card, issued.number)
+        assert_done(desk, card, issued.card.id)
