@@ -280,6 +280,8 @@ STORAGES = {
 # The API
 
 API_INQUIRIES_PER_MINUTE = number("API_INQUIRIES_PER_MINUTE", 60)
+# A canteen asks every FeliCa card twice, for its balance and for its payment.
+API_CHALLENGES_PER_MINUTE = number("API_CHALLENGES_PER_MINUTE", 240)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],

@@ -5,7 +5,8 @@ Knows when a card has to prove itself; must not know a key, nor what a command m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 from terminals import messages
@@ -54,7 +55,9 @@ def prove(site: Site, reader: Reader, tap: Tap) -> messages.TokenCard:
         step = site.begin_challenge(request)
         session = _session(step)
         for _ in range(STEPS_MAX):
-            step = site.continue_challenge(session, _carry(reader, step.commands))
+            responses = _carry(reader, step.commands)
+            with _in_time():
+                step = site.continue_challenge(session, responses)
             if step.token is not None:
                 return messages.TokenCard(token=step.token, entry="tap")
     raise AnswerUnknown("NET-SRV-01", "the challenge does not come to an end")
@@ -75,10 +78,23 @@ def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.C
         )
         session = _session(step)
         for _ in range(STEPS_MAX):
-            step = site.continue_personalisation(session, _carry(reader, step.commands))
+            responses = _carry(reader, step.commands)
+            with _in_time():
+                step = site.continue_personalisation(session, responses)
             if step.card is not None:
                 return step
     raise AnswerUnknown("NET-SRV-01", "the personalisation does not come to an end")
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Take a conversation that the site has forgotten for one that took too long: the card is tapped again."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.code != "not_found":
+            raise
+        raise ReaderError("NFC-RF-01", "the conversation with the card took too long") from refusal
 
 
 def _session(step: messages.CardStep) -> UUID:

@@ -62,7 +62,7 @@ class ChallengeThrottle(TerminalThrottle):
     """Challenges, by which UIDs could be tried out."""
 
     name = "challenge"
-    per_minute = settings.API_INQUIRIES_PER_MINUTE
+    per_minute = settings.API_CHALLENGES_PER_MINUTE
 
 
 class PersonaliseThrottle(TerminalThrottle):

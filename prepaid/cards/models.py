@@ -179,8 +179,8 @@ class Proof(models.Model):
     credential = models.ForeignKey(Credential, on_delete=models.CASCADE)
     counter = models.BigIntegerField(default=-1)
     expires_at = models.DateTimeField(db_index=True)
-    # The id of the transaction that used it, set in that transaction's commit.
-    used_by = models.UUIDField(null=True)
+    # The id of the transaction that used it, set in that transaction's commit; it used no other.
+    used_by = models.UUIDField(null=True, unique=True)
 
 
 class Personalisation(models.Model):
@@ -204,3 +204,17 @@ class Personalisation(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.BEGUN)
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            # A chip keeps the version in one byte, and 0 is its factory's.
+            models.CheckConstraint(
+                condition=models.Q(key_version__gte=1, key_version__lte=255),
+                name="cards_personalisation_version",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="done", ended_at__isnull=False)
+                | (~models.Q(state="done") & models.Q(ended_at__isnull=True)),
+                name="cards_personalisation_end",
+            ),
+        )

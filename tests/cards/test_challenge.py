@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from prepaid.cards import keys
 from prepaid.cards.models import CardSession, Credential, Proof
@@ -381,3 +382,23 @@ def test_card_keeps_its_tier_by_how_it_was_presented(desk: Desk) -> None:
     assert chip.method == "sun"
     assert refused(desk, {"method": "uid", "uid": card.uid.hex(), "technology": "ntag424"}) == "card_unknown"
     assert fresh_uid() != card.uid.hex()
+
+
+def test_a_posting_uses_one_proof_and_the_database_knows_it(desk: Desk) -> None:
+    _, card = desk.made()
+    token = desk.prove(card)
+    answer = desk.redeem(token, 1)
+    other = site_keys().token_lookup(desk.prove(card).token)
+
+    assert str(Proof.objects.get(lookup=site_keys().token_lookup(token.token)).used_by) == answer["id"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Proof.objects.filter(lookup=other).update(used_by=answer["id"])
+
+
+def test_card_of_a_withdrawn_key_version_is_refused_a_challenge(desk: Desk) -> None:
+    _, card = desk.made()
+    Credential.objects.filter(lookup=site_keys().sun_lookup(card.uid)).update(key_version=200)
+
+    reply = desk.till.client.call("POST", "cards/challenge", {"technology": "ntag424", "uid": card.uid.hex()})
+
+    assert reply.code == "NFC-CARD-02"

@@ -159,3 +159,15 @@ def test_full_screen_names_a_card_that_cannot_be_trusted_and_reports_it(
     assert site.sent() == []
     terminal.tell_health("")
     assert [fault["code"] for fault in site.heartbeats[-1]["faults"]] == ["NFC-CARD-02"]
+
+
+def test_conversation_that_took_too_long_is_begun_anew_by_another_tap(
+    terminal: Terminal, site: RecordingSite
+) -> None:
+    set_floor(terminal, site, 0)
+    site.fates.extend(["answer", "404:not_found"])
+
+    with pytest.raises(ReaderError, match="NFC-RF-01"):
+        terminal.card_to_present(HeldReader(), tap(), 1)
+
+    assert isinstance(terminal.card_to_present(HeldReader(), tap(), 1), messages.TokenCard)

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ("terminal_id", models.UUIDField()),
                 ("counter", models.BigIntegerField(default=-1)),
                 ("expires_at", models.DateTimeField(db_index=True)),
-                ("used_by", models.UUIDField(null=True)),
+                ("used_by", models.UUIDField(null=True, unique=True)),
                 (
                     "credential",
                     models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="cards.credential"),
@@ -78,5 +78,20 @@ class Migration(migrations.Migration):
                     models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to="cards.card"),
                 ),
             ],
+        ),
+        migrations.AddConstraint(
+            "personalisation",
+            models.CheckConstraint(
+                condition=models.Q(key_version__gte=1, key_version__lte=255),
+                name="cards_personalisation_version",
+            ),
+        ),
+        migrations.AddConstraint(
+            "personalisation",
+            models.CheckConstraint(
+                condition=models.Q(state="done", ended_at__isnull=False)
+                | (~models.Q(state="done") & models.Q(ended_at__isnull=True)),
+                name="cards_personalisation_end",
+            ),
         ),
     ]
