@@ -88,7 +88,7 @@ def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> messages.C
 
 @contextmanager
 def _in_time() -> Iterator[None]:
-    """Take a conversation that the site has forgotten for one that took too long: the card is tapped again."""
+    """Take a conversation that the site forgot for one that took too long: the card is tapped again."""
     try:
         yield
     except Refused as refusal:

@@ -48,15 +48,15 @@ def begin_personalisation(
 ) -> Step:
     """Store the intent to put a card's keys onto the blank on the reader; its first commands return.
 
-    A card gets one chip, within CARD_PERSONALISE_HOURS of its issue and at the store that issued it; what was
-    begun can be gone on with at any time, on the same blank or another. `uid` is what the reader saw.
+    A card gets one chip, within CARD_PERSONALISE_HOURS of its issue and at the store that issued it; later it
+    is gone on with on the blank that it was begun with alone. `uid` is what the reader saw.
     Raises CardUnusable, AlreadyPersonalised.
     """
     with transaction.atomic():
         card = _find_card(number)
         intent = _intend(card, terminal_id=terminal_id, store_id=store_id, technology=technology, at=at)
         turn = _BEGIN[technology](_blank(intent), uid)
-        _note(intent, turn)
+        _note(intent, turn, at=at)
         state = turn.state | {
             "intent": str(intent.id),
             "technology": technology,
@@ -85,7 +85,7 @@ def continue_personalisation(
         try:
             with transaction.atomic():
                 turn = _CONTINUE[state["technology"]](_blank(intent), state, responses)
-                _note(intent, turn)
+                _note(intent, turn, at=at)
                 if turn.chip is not None:
                     _bind(intent, turn.chip, at=at)
         except (ev2.AnswerForged, ev2.AnswerRefused, ForeignCard, AlreadyPersonalised) as error:
@@ -130,6 +130,8 @@ def _intend(
         raise CardUnusable(
             "type_not_allowed", f"The card's program takes no {technology}. Nothing was changed."
         )
+    if card.issued_store_id not in (None, store_id):
+        raise _refused_late()
     intent = Personalisation.objects.filter(card=card).first()
     if intent is not None and intent.state != Personalisation.State.DONE:
         if intent.technology != technology:
@@ -139,18 +141,25 @@ def _intend(
         return intent
     if intent is not None or card.credentials.filter(method__in=("sun", "challenge")).exists():
         raise AlreadyPersonalised("This card has its chip already. Nothing was changed.")
-    is_late = at - card.issued_at > timedelta(hours=settings.CARD_PERSONALISE_HOURS)
-    if is_late or card.issued_store_id not in (None, store_id):
-        # A number is no secret: whoever learns it later must not bind a chip of his own to the card.
-        raise CardUnusable(
-            "credential_refused", "A card gets its chip where and when it is issued. Nothing was changed."
-        )
+    if _is_late(card, at):
+        raise _refused_late()
     return Personalisation.objects.create(
         card=card,
         terminal_id=terminal_id,
         technology=technology,
         key_version=keys.newest_version(),
         begun_at=at,
+    )
+
+
+def _is_late(card: Card, at: datetime) -> bool:
+    return at - card.issued_at > timedelta(hours=settings.CARD_PERSONALISE_HOURS)
+
+
+def _refused_late() -> CardUnusable:
+    """Refuse: a number is no secret, and who learns it later must not bind a chip of his own to the card."""
+    return CardUnusable(
+        "credential_refused", "A card gets its chip where and when it is issued. Nothing was changed."
     )
 
 
@@ -163,9 +172,11 @@ def _blank(intent: Personalisation) -> Blank:
     )
 
 
-def _note(intent: Personalisation, turn: Turn) -> None:
+def _note(intent: Personalisation, turn: Turn, *, at: datetime) -> None:
     """Store which blank it is, and that its keys are about to change, before the commands go out."""
     if turn.uid is not None and (intent.uid is None or bytes(intent.uid) != turn.uid):
+        if _is_late(intent.card, at):
+            raise _refused_late()
         _refuse_taken(intent, turn.uid)
         intent.uid, intent.state = turn.uid, Personalisation.State.BEGUN
     if turn.changes_keys:

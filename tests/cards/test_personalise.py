@@ -365,3 +365,17 @@ def test_chip_that_does_not_tell_its_rights_is_personalised_and_finished_after_a
                 desk.personalise(card, issued.number, fault)
         desk.personalise(card, issued.number)
         assert_done(desk, card, issued.card.id)
+
+
+def test_what_was_begun_in_time_is_finished_later_on_the_same_blank_alone(desk: Desk) -> None:
+    issued, commit = desk.till.issue(balance=10), find_commit(desk)
+    card = desk.blank(fresh_uid())
+    with pytest.raises(ReaderError):
+        desk.personalise(card, issued.number, {commit: Injected.TEAR_AFTER})
+    Card.objects.filter(pk=issued.card.pk).update(issued_at=datetime.now(UTC) - timedelta(days=3))
+
+    with pytest.raises(Refused, match="credential_refused"):
+        desk.personalise(desk.blank(fresh_uid()), issued.number)
+    desk.personalise(card, issued.number)
+
+    assert_done(desk, card, issued.card.id)
