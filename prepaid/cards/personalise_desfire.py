@@ -73,8 +73,10 @@ def _answered(blank: Blank, state: State, responses: list[bytes]) -> Turn:
         if not state["versions"][1:]:
             raise ForeignCard("The application holds a key that is not ours. Nothing was changed in it.")
         return _open(state["uid"], state["versions"][1:])
-    key, exchanged = _key(state, state["versions"][0]), _exchanged(state)
-    messaging = ev2.finish_authentication(key, responses[0], **exchanged)
+    random_a, random_b = _exchanged(state)
+    messaging = ev2.finish_authentication(
+        _key(state, state["versions"][0]), responses[0], random_a=random_a, random_b=random_b
+    )
     return Turn(
         commands=(messaging.mac_command(ev2.GET_KEY_VERSION, bytes([desfire.KEY_NUMBER])),),
         state=state | {"step": "counted", "transaction": messaging.transaction.hex()},
@@ -83,8 +85,13 @@ def _answered(blank: Blank, state: State, responses: list[bytes]) -> Turn:
 
 def _counted(blank: Blank, state: State, responses: list[bytes]) -> Turn:
     held = state["versions"][0]
-    transaction = bytes.fromhex(state["transaction"])
-    messaging = ev2.session_of(_key(state, held), transaction=transaction, **_exchanged(state))
+    random_a, random_b = _exchanged(state)
+    messaging = ev2.session_of(
+        _key(state, held),
+        random_a=random_a,
+        random_b=random_b,
+        transaction=bytes.fromhex(state["transaction"]),
+    )
     version = int.from_bytes(messaging.read_mac_response(responses[0]))
     if (held, version) == (blank.version, blank.version):
         return Turn(chip=Chip(uid=bytes.fromhex(state["uid"])))
@@ -97,5 +104,5 @@ def _key(state: State, version: int) -> bytes:
     return keys.desfire_key(bytes.fromhex(state["uid"]), version)
 
 
-def _exchanged(state: State) -> dict[str, bytes]:
-    return {name: bytes.fromhex(state[name]) for name in ("random_a", "random_b")}
+def _exchanged(state: State) -> tuple[bytes, bytes]:
+    return bytes.fromhex(state["random_a"]), bytes.fromhex(state["random_b"])
