@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -26,9 +24,7 @@ from terminals.identifiers import rrn_of, uuid7
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
-from terminals.payloads import PayloadRefused, card_of
-from terminals.presenting import wait_for_card
-from terminals.readers import ReaderError, open_reader
+from terminals.opening import opened, present
 from terminals.receipt import receipt, word
 from terminals.results import (
     Exit,
@@ -42,8 +38,6 @@ from terminals.results import (
 )
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
-
-AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
 
 
 def enrol(options: argparse.Namespace) -> int:
@@ -95,8 +89,8 @@ def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal
 
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
-    with _opened(options) as till:
-        card = _present(options, till, word("inquiry", options.lang))
+    with opened(options) as till:
+        card = present(options, till, word("inquiry", options.lang))
         if card is None:
             return tell(options, no_card())
         try:
@@ -107,7 +101,7 @@ def balance(options: argparse.Namespace) -> int:
 
 def void(options: argparse.Namespace) -> int:
     """Undo a known transaction."""
-    with _opened(options) as till:
+    with opened(options) as till:
         original: UUID | None = options.original
         if options.rrn:
             original = till.journal.find_by_rrn(options.rrn)
@@ -119,7 +113,7 @@ def void(options: argparse.Namespace) -> int:
 
 def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
-    with _opened(options) as till:
+    with opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
         return tell(options, result_of(entry), till)
 
@@ -143,7 +137,7 @@ def queue(options: argparse.Namespace) -> int:
 
 def close(options: argparse.Namespace) -> int:
     """Close the batch."""
-    with _opened(options) as till:
+    with opened(options) as till:
         try:
             closed = till.close_batch()
         except TerminalError as error:
@@ -181,7 +175,7 @@ def _sell(
     kind: messages.TransactionType,
     begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
 ) -> int:
-    with _opened(options) as till:
+    with opened(options) as till:
         currency = options.currency or till.enrolment.currency
         amount_minor = parse_amount(options.amount, currency)
         entry_id: UUID = options.id or uuid7()
@@ -193,7 +187,9 @@ def _sell(
         resolved = [_brief(entry) for entry in till.transactions.resolve()]
         if resolved and not options.json:
             print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
-        card = _present(options, till, format_money(amount_minor, currency, options.lang))
+        prompt = format_money(amount_minor, currency, options.lang)
+        # Value that comes in is nobody's loss: only what is spent has a floor.
+        card = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
         if card is None:
             return tell(options, no_card(), resolved=resolved)
         try:
@@ -212,81 +208,9 @@ def _sell(
         return tell(options, result, till, resolved=resolved)
 
 
-def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
-    """Take the card that the options name, or wait for a tap; None when none came in time."""
-    pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
-    if options.number:
-        return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
-    if options.qr:
-        return messages.QrCard(code=options.qr, entry="keyed")
-    if options.code:
-        text = sys.stdin.readline() if options.code == "-" else options.code
-        return card_of(text, entry="scan", pin=options.pin)
-    scanner = options.scanner or till.enrolment.scanner
-    if scanner:
-        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
-        return wait_for_card(
-            reader=options.reader or till.enrolment.reader,
-            scanner=scanner,
-            wait_s=options.wait,
-            tell=lambda code, detail: _tell_fault(options, till, code, detail),
-        )
-    stop = threading.Event()
-    timer = threading.Timer(options.wait, stop.set)
-    timer.daemon = True
-    reader = open_reader(options.reader or till.enrolment.reader)
-    try:
-        reader.open()
-        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
-        timer.start()
-        while True:
-            try:
-                tap = reader.wait_for_tap(stop=stop)
-                card = tap.card if tap is not None else None
-                if pin and isinstance(card, messages.SunCard | messages.UidCard):
-                    return msgspec.structs.replace(card, pin=pin)
-                return card
-            except ReaderError as error:
-                if error.code not in AGAIN_CODES or stop.is_set():
-                    raise
-                _tell_fault(options, till, error.code, error.detail)
-    finally:
-        timer.cancel()
-        reader.close()
-
-
-def _tell_fault(options: argparse.Namespace, till: Terminal, code: str, detail: str) -> None:
-    till.record_fault(code, detail, "tap")
-    print(getattr(cause_of(code).text, options.lang), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
-    """Hold the lock and the terminal for one command; faults of reader and network are kept to be told."""
-    folder = StateFolder(options.state)
-    folder.enrolment()
-    with (
-        AgentLock(folder, "interactive"),
-        Terminal(folder, operator=getattr(options, "operator", None)) as till,
-    ):
-        try:
-            yield till
-        except PayloadRefused as error:
-            till.record_fault(error.code, error.detail, "scan")
-            raise
-        except (ConnectionFault, ReaderError) as fault:
-            entry: messages.Entry | None = "tap" if isinstance(fault, ReaderError) else None
-            cause = find_cause(folder, fault.code, reader=getattr(options, "reader", None))
-            if isinstance(fault, ConnectionFault) and cause is not None and cause.code:
-                # The tree looked closer than the call that failed could.
-                fault.code, fault.detail = cause.code, cause.detail.en if cause.detail else fault.detail
-            till.record_fault(fault.code, fault.detail, entry)
-            raise
-
-
 def _resolve(options: argparse.Namespace) -> int:
     cause: TerminalError | None = None
-    with _opened(options) as till:
+    with opened(options) as till:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()

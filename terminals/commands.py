@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from terminals import __version__, actions, running, upkeep
+from terminals import __version__, actions, personalising, running, upkeep
 from terminals.amounts import UNITS
 from terminals.errors import TerminalError
 from terminals.identifiers import is_uuid7
@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands, common)
     _add_sales(commands, common)
     _add_undo(commands, common)
+    _add_personalise(commands, common)
     _add_upkeep(commands, common)
     add_simulator_arguments(commands)
     return top
@@ -147,6 +148,20 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     load.set_defaults(run=actions.load)
     balance = commands.add_parser("balance", parents=[common, card], help="show a card's balance")
     balance.set_defaults(run=actions.balance)
+
+
+def _add_personalise(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "personalise",
+        parents=[common],
+        help="make the blank on the reader an issued card; again goes on where it broke off",
+    )
+    command.add_argument("--card", required=True, metavar="NUMBER", help="the number of the issued card")
+    command.add_argument("--reader", help=_READER_HELP)
+    command.add_argument(
+        "--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a blank"
+    )
+    command.set_defaults(run=personalising.personalise)
 
 
 def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:

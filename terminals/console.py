@@ -18,6 +18,7 @@ from terminals.errors import AmountError, ConnectionFault, StateError, TerminalE
 from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.payloads import PayloadRefused, card_of
+from terminals.presenting import Presented, tapped
 from terminals.results import (
     Result,
     named_for,
@@ -233,7 +234,7 @@ class Console:
         if shown.working is not None or shown.question is not None:
             shown.hint = "busy_tap"
             return
-        self._presented(event.tap.card)
+        self._presented(tapped(event.reader, event.tap))
 
     def _scanned(self, event: Scanned) -> None:
         shown = self.shown
@@ -248,7 +249,7 @@ class Console:
             self._clear_panel()
             shown.result = result_of_error(refused)
             return
-        self._presented(card)
+        self._presented(Presented(card))
 
     def _key_card(self, keying: Keying, key: str) -> None:
         shown = self.shown
@@ -257,28 +258,31 @@ class Console:
             shown.keying = None
         elif shown.working is None and (card := keying.on_key(key)) is not None:
             shown.keying = None
-            self._presented(card)
+            self._presented(Presented(card))
         elif keying.fault:
             self._terminal.record_fault(keying.fault, "", "keyed")
 
-    def _presented(self, card: messages.Card) -> None:
+    def _presented(self, presented: Presented) -> None:
         shown = self.shown
-        self._card = card
+        self._card = presented.card
         if shown.is_armed:
-            self._sell(card)
+            self._sell(presented)
         elif shown.typed and shown.mode != "balance":
             shown.hint = "confirm_first"
         else:
-            self._work("inquire", lambda: self._terminal.site.inquire(card))
+            self._work("inquire", lambda: self._terminal.inquire(presented))
 
-    def _sell(self, card: messages.Card) -> None:
-        shown = self.shown
+    def _sell(self, presented: Presented) -> None:
+        shown, terminal = self.shown, self._terminal
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
-        transactions, currency = self._terminal.transactions, shown.currency
+        present, currency = terminal.card_to_present, shown.currency
+        transactions = terminal.transactions
         if shown.mode == "load":
-            self._work("load", lambda: transactions.load(card, amount, currency=currency))
+            self._work("load", lambda: transactions.load(present(presented), amount, currency=currency))
         else:
-            self._work("redeem", lambda: transactions.redeem(card, amount, currency=currency))
+            self._work(
+                "redeem", lambda: transactions.redeem(present(presented, amount), amount, currency=currency)
+            )
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         shown = self.shown
@@ -355,6 +359,8 @@ class Console:
             self.shown.hint = "nothing_pending"
 
     def _failed(self, work: str, error: TerminalError) -> None:
+        if error.code.startswith("NFC-"):
+            self._terminal.record_fault(error.code, error.detail, "tap")
         if isinstance(error, ConnectionFault):
             if self.shown.site_code != error.code:
                 self._find_cause(error.code, error.detail)

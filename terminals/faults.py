@@ -249,6 +249,10 @@ _TABLE = (
         ("The site holds no reversal of this transaction", "网站没有此交易的冲正"),
         ("This transaction could not be reversed", "此交易无法冲正"),
         ("Tell support its reference.", "请将参考号告知技术支持。")),
+    _cause("already_bound", 1, "never", "operator",
+        ("The chip holds a card's keys, or the card has its chip", "芯片已写入其他卡，或此卡已有芯片"),
+        ("The chip or the card has its counterpart already", "芯片或卡号已绑定"),
+        ("Take another blank, or check the number.", "请换一张空白卡，或核对卡号。")),
     # What a question about a card can be refused for; a transaction's reasons come with its answer.
     _cause("card_unknown", 1, "never", "customer",
         ("The site knows no usable card by this", "网站查不到可用的卡"),

@@ -27,6 +27,8 @@ Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+Technology = Literal["ntag424", "desfire", "felica_lite_s"]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]
@@ -64,7 +66,7 @@ class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="meth
 class UidCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="uid", tag_field="method"):
     """A bare UID: low trust, only where the program allows it."""
 
-    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+    uid: CardUid
     technology: Annotated[str, Meta(min_length=1, max_length=32)]
     pin: Pin | None = None
     entry: Entry | None = None
@@ -220,7 +222,7 @@ class Answer(Said, frozen=True, kw_only=True):
     hash: str | None
 
 
-# Inquiry
+# Inquiry, and conversations with a card: the site makes every command, the terminal carries it
 
 
 class InquiryRequest(Message, frozen=True, kw_only=True):
@@ -246,6 +248,41 @@ class Inquiry(Said, frozen=True, kw_only=True):
     available: int
     held: int
     expires_on: str | None
+
+
+class ChallengeRequest(Message, frozen=True, kw_only=True):
+    """Ask for a challenge to a card, named by its SUN address or by its UID (of FeliCa its IDm)."""
+
+    technology: Technology
+    uid: CardUid | None = None
+    uri: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+
+
+class PersonaliseRequest(Message, frozen=True, kw_only=True):
+    """Put an issued card's keys onto the blank on the reader and bind the two; again goes on after a tear."""
+
+    number: Annotated[str, Meta(min_length=8, max_length=32)]
+    technology: Technology = "ntag424"
+    uid: CardUid | None = None
+
+
+class CardResponses(Message, frozen=True, kw_only=True):
+    """What the card answered, one answer for each command, status words included."""
+
+    responses: Annotated[list[Hex], Meta(max_length=64)]
+
+
+class CardStep(Said, frozen=True, kw_only=True, omit_defaults=True):
+    """What to send to the card next, in order, hexadecimal: whole APDUs, or FeliCa frames with their length.
+
+    A challenge ends with `token`, good for 60 s, a personalisation with `card` and the version read back.
+    """
+
+    session: UUID | None = None
+    commands: list[str] = []
+    token: str | None = None
+    card: CardShown | None = None
+    key_version: int | None = None
 
 
 # Enrolment, policy and health

@@ -36,6 +36,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "code": ("Code", "代码"),
     "time": ("Time", "时间"),
     "terminal": ("Terminal", "终端"),
+    "personalise": ("BLANK", "写卡"),
     "tap": ("present the card", "请刷卡"),
     "batch": ("Batch", "批次"),
     "balanced": ("Both sides agree.", "双方一致。"),

@@ -89,6 +89,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime | None = None
     detail: str | None = None
     suggested_tender: str | None = None
+    key_version: int | None = None
     exit: int = 0
 
     def as_json(self, **more: Any) -> str:
@@ -174,6 +175,25 @@ def result_of_inquiry(inquiry: messages.Inquiry) -> Result:
         currency=inquiry.currency,
         card=messages.CardShown(number_masked=inquiry.card.number_masked, program=inquiry.card.program),
         detail=inquiry.card.state,
+    )
+
+
+def result_of_personalisation(step: messages.CardStep) -> Result:
+    """Tell that a blank became a card, with the version of its keys as it was read back."""
+    version = step.key_version
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en=f"The card is personalised: keys of version {version}, read back",
+            zh=f"卡片已写入密钥（版本 {version}），并已回读核对",
+        ),
+        action=None,
+        money_moved="no",
+        retry="never",
+        fix=None,
+        card=step.card,
+        key_version=version,
     )
 
 

@@ -23,6 +23,7 @@ from terminals.errors import ConnectionFault, StateError, TerminalError
 from terminals.heartbeat import INTERVAL_S
 from terminals.lock import AgentLock
 from terminals.payloads import PayloadRefused, card_of
+from terminals.presenting import Presented, tapped
 from terminals.results import Exit
 from terminals.scanners import Scanned, ScannerChanged
 from terminals.scanners.watch import ScannerWatch
@@ -159,7 +160,7 @@ class Headless:
 
     def _act(self, event: Event) -> None:
         if isinstance(event, Tapped):
-            self._inquire(event.tap.card)
+            self._inquire(tapped(event.reader, event.tap))
         elif isinstance(event, Scanned):
             self._scanned(event)
         elif isinstance(event, ScannerChanged):
@@ -169,18 +170,20 @@ class Headless:
         elif isinstance(event, Done):
             self._done(event)
 
-    def _inquire(self, card: messages.Card) -> None:
+    def _inquire(self, presented: Presented) -> None:
         # A card presented over and over while the site is slow must not make a line of old inquiries.
         if self._inquiries == 0:
             self._inquiries += 1
-            self._work.begin("inquiry", lambda: self._terminal.site.inquire(card))
+            self._work.begin("inquiry", lambda: self._terminal.inquire(presented))
 
     def _scanned(self, event: Scanned) -> None:
         try:
-            self._inquire(card_of(event.text, entry="scan"))
+            presented = Presented(card_of(event.text, entry="scan"))
         except PayloadRefused as refused:
             log.info("scan refused code=%s scheme=%s", refused.code, refused.detail)
             self._terminal.record_fault(refused.code, refused.detail, "scan")
+            return
+        self._inquire(presented)
 
     def _scanner_changed(self, event: ScannerChanged) -> None:
         if event.code != self._scanner_code:

@@ -5,7 +5,7 @@ Knows paths and message types; must not know the journal or when to repeat a cal
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -50,6 +50,28 @@ class Site:
             self._post("cards/inquiry", messages.content(messages.InquiryRequest(card=card))),
             messages.Inquiry,
         )
+
+    def begin_challenge(self, request: messages.ChallengeRequest) -> messages.CardStep:
+        """Ask for what a card is to be sent to prove itself; Refused(422) for a card that is not known."""
+        return _read(self._post("cards/challenge", messages.content(request)), messages.CardStep)
+
+    def continue_challenge(self, session: UUID, responses: list[str]) -> messages.CardStep:
+        """Give a card's answers; Refused(422) NFC-CARD-02 for those that its key did not make."""
+        body = messages.content(messages.CardResponses(responses=responses))
+        return _read(self._post(f"cards/challenge/{session}", body), messages.CardStep)
+
+    def begin_personalisation(self, request: messages.PersonaliseRequest) -> messages.CardStep:
+        """Ask for what a blank is to be sent to become a card, or to go on after a tear."""
+        return _read(self._post("cards/personalise", messages.content(request)), messages.CardStep)
+
+    def continue_personalisation(self, session: UUID, responses: list[str]) -> messages.CardStep:
+        """Give a blank's answers."""
+        body = messages.content(messages.CardResponses(responses=responses))
+        return _read(self._post(f"cards/personalise/{session}", body), messages.CardStep)
+
+    def policy(self) -> dict[str, Any]:
+        """Ask what this terminal may do by itself, and above which amount a card is challenged."""
+        return _read(self.connection.call("GET", "terminals/policy"), dict[str, Any])
 
     def tell_health(self, heartbeat: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Tell how the terminal is and hear what the site wants."""

@@ -6,20 +6,24 @@ Knows how the parts are made from the state folder; must not know who uses them.
 from __future__ import annotations
 
 import base64
+import contextlib
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from terminals import __version__, attestation, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
+from terminals.conversations import card_to_present
 from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
+from terminals.presenting import Presented
 from terminals.site import Site
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
@@ -83,8 +87,36 @@ class Terminal:
         return close_batch(self.site, self.journal)
 
     def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        """Tell the site how this terminal is."""
-        return tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        """Tell the site how this terminal is, and ask what it may do."""
+        answer = tell_health(
+            site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code
+        )
+        self.refresh_policy()
+        return answer
+
+    def card_to_present(self, presented: Presented, amount_minor: int | None = None) -> messages.Card:
+        """Give what the site is told of a card: of a tap above the policy's floor, the proof of a challenge.
+
+        Without an amount it is asked about, not spent from. Raises what conversations.py says.
+        """
+        if presented.reader is None or presented.tap is None:
+            return presented.card
+        floor_minor = self.enrolment.policy.get("challenge_floor")
+        return card_to_present(
+            self.site, presented.reader, presented.tap, amount_minor=amount_minor, floor_minor=floor_minor
+        )
+
+    def inquire(self, presented: Presented) -> messages.Inquiry:
+        """Ask for the balance of a presented card."""
+        return self.site.inquire(self.card_to_present(presented))
+
+    def refresh_policy(self) -> None:
+        """Ask for the policy and keep it; a site that does not answer leaves the one that is known."""
+        with contextlib.suppress(ConnectionFault, Refused):
+            policy = self.site.policy()
+            if policy != self.enrolment.policy:
+                self.enrolment = msgspec.structs.replace(self.enrolment, policy=policy)
+                self.folder.save_enrolment(self.enrolment)
 
     def see_that_it_may_sell(self) -> None:
         """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.

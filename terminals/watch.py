@@ -23,9 +23,10 @@ SETTLE_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A new card came to the reader."""
+    """A new card came to the reader, through which it can be spoken to while it lies there."""
 
     tap: Tap
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class ReaderWatch(threading.Thread):
                     self._stop_asked.wait(SETTLE_S)
                     continue
                 if tap is not None:
-                    self._events.tell(Tapped(tap))
+                    self._events.tell(Tapped(tap, reader))
         finally:
             reader.close()
 

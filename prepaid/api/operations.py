@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from rest_framework.views import APIView
 
-from prepaid.api import views
+from prepaid.api import card_views, views
 from terminals import messages
 
 ENROLMENT = "Enrolment and health"
@@ -87,6 +87,46 @@ OPERATIONS = (
         request=messages.InquiryRequest,
         answers={200: messages.Inquiry},
         problems=("card_refused", "rate_limited", "terminal_standby"),
+    ),
+    Operation(
+        method="post",
+        path="cards/challenge",
+        view=card_views.ChallengeView,
+        group=CARDS,
+        summary="Begin to have a card prove itself. The site makes the commands, the terminal carries them.",
+        request=messages.ChallengeRequest,
+        answers={200: messages.CardStep},
+        problems=("card_refused", "NFC-CARD-02", "rate_limited"),
+    ),
+    Operation(
+        method="post",
+        path="cards/challenge/{session}",
+        view=card_views.ChallengeStepView,
+        group=CARDS,
+        summary="Give the card's answers: more commands, or the token to pay with. A wrong answer ends it.",
+        request=messages.CardResponses,
+        answers={200: messages.CardStep},
+        problems=("not_found", "NFC-CARD-02"),
+    ),
+    Operation(
+        method="post",
+        path="cards/personalise",
+        view=card_views.PersonaliseView,
+        group=CARDS,
+        summary="Begin to put an issued card's keys onto a blank, or go on after a tear.",
+        request=messages.PersonaliseRequest,
+        answers={200: messages.CardStep},
+        problems=("card_refused", "already_bound", "NFC-CARD-01", "rate_limited"),
+    ),
+    Operation(
+        method="post",
+        path="cards/personalise/{session}",
+        view=card_views.PersonaliseStepView,
+        group=CARDS,
+        summary="Give the blank's answers: more commands, or the card that is done.",
+        request=messages.CardResponses,
+        answers={200: messages.CardStep},
+        problems=("not_found", "already_bound", "NFC-CARD-01"),
     ),
     Operation(
         method="post",

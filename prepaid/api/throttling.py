@@ -38,3 +38,17 @@ class InquiryThrottle(TerminalThrottle):
 
     name = "inquiry"
     per_minute = settings.API_INQUIRIES_PER_MINUTE
+
+
+class ChallengeThrottle(TerminalThrottle):
+    """Challenges, by which UIDs could be tried out."""
+
+    name = "challenge"
+    per_minute = settings.API_CHALLENGES_PER_MINUTE
+
+
+class PersonaliseThrottle(TerminalThrottle):
+    """Personalisations, by which numbers could be tried out."""
+
+    name = "personalise"
+    per_minute = settings.API_INQUIRIES_PER_MINUTE

@@ -27,6 +27,7 @@ from prepaid.api.problems import ProblemError, malformed
 from prepaid.api.signatures import CLOCK_TOLERANCE_S
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
+from prepaid.cards.challenge import find_challenge_floor
 from prepaid.cards.presentation import Presentation, present
 from prepaid.settlement.batches import close_batch
 from prepaid.stored_value.answers import Answer, Balance, Refused
@@ -107,7 +108,7 @@ class PolicyView(ApiView):
 
     def get(self, request: Request) -> Response:
         """Give the policy of the terminal that asks."""
-        return Response(policy_of(self.caller.terminal))
+        return Response(_policy(self.caller.terminal))
 
 
 class HeartbeatView(ApiView):
@@ -235,8 +236,13 @@ def _enrolled(terminal: Terminal) -> messages.Enrolled:
         store=messages.StoreShown(code=store.code, name=store.name),
         currency=store.currency,
         timezone=store.timezone,
-        policy=policy_of(terminal),
+        policy=_policy(terminal),
     )
+
+
+def _policy(terminal: Terminal) -> dict[str, Any]:
+    """Give a terminal's policy with the floor that the programs of its currency ask for."""
+    return policy_of(terminal) | {"challenge_floor": find_challenge_floor(terminal.store.currency)}
 
 
 def _inquiry(balance: Balance) -> messages.Inquiry:

@@ -68,6 +68,8 @@ class Program(models.Model):
     pin_above = models.BigIntegerField(null=True, blank=True)
     # The most that one pay code of a phone may spend.
     pay_code_max = models.BigIntegerField(null=True, blank=True)
+    # Above this only a card's answer to a challenge will do, or staff at the counter; null means never asked.
+    challenge_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
     # What the law asks of these cards, by date; null means that no law was chosen.
@@ -174,6 +176,8 @@ class Credential(models.Model):
         QR = "qr"
         UID = "uid"
         PAY_CODE = "pay_code"
+        # A card that proves itself by the answer to a challenge, and by nothing less.
+        CHALLENGE = "challenge"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(Card, on_delete=models.CASCADE, related_name="credentials")
@@ -261,3 +265,73 @@ class Phone(models.Model):
 
     def __str__(self) -> str:
         return f"phone of {self.card_id}"
+
+
+class CardSession(models.Model):
+    """A conversation with a card through a terminal, between two calls; swept when it is over.
+
+    `state` holds what is awaited, never a key: session keys are derived anew from the card's at each call.
+    """
+
+    class Kind(models.TextChoices):
+        CHALLENGE = "challenge"
+        PERSONALISE = "personalise"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    terminal_id = models.UUIDField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    state = models.JSONField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Proof(models.Model):
+    """What a finished challenge proved, for one posting of the terminal that asked; found by its hash.
+
+    `counter` is that of the SUN message that named the card: it is used up with the proof.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lookup = models.BinaryField(max_length=32, unique=True)
+    terminal_id = models.UUIDField()
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE)
+    counter = models.BigIntegerField(default=-1)
+    expires_at = models.DateTimeField(db_index=True)
+    # The id of the transaction that used it, set in that transaction's commit; it used no other.
+    used_by = models.UUIDField(null=True, unique=True)
+
+
+class Personalisation(models.Model):
+    """The intent to put a card's keys onto a blank, stored before the blank is touched.
+
+    `uid` is the blank's, kept while it is worked on; `key_version` what it gets.
+    """
+
+    class State(models.TextChoices):
+        BEGUN = "begun"
+        # From here on the blank may hold any of its new keys.
+        CHANGING = "changing"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.OneToOneField(Card, on_delete=models.PROTECT)
+    terminal_id = models.UUIDField()
+    technology = models.CharField(max_length=16)
+    uid = models.BinaryField(max_length=8, null=True)
+    key_version = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.BEGUN)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            # A chip keeps the version in one byte, and 0 is its factory's.
+            models.CheckConstraint(
+                condition=models.Q(key_version__gte=1, key_version__lte=255),
+                name="cards_personalisation_version",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="done", ended_at__isnull=False)
+                | (~models.Q(state="done") & models.Q(ended_at__isnull=True)),
+                name="cards_personalisation_end",
+            ),
+        )

@@ -5,13 +5,14 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from prepaid.cards import numbers, pay_codes
-from prepaid.cards.crypto import SunRefused, parse_sun, verify_sun
-from prepaid.cards.keys import file_key_of
+from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, verify_sun
+from prepaid.cards.keys import file_key_of, keyring
 from prepaid.keys import site_keys
 from terminals import messages
 
@@ -52,7 +53,7 @@ def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
             lookup = site_keys().uid_lookup(bytes.fromhex(card.uid))
             return Presentation("uid", lookup=lookup, pin_mac=_pin_mac(lookup, card.pin))
         case messages.TokenCard():
-            return Presentation("token", refusal="credential_refused")
+            return Presentation("token", lookup=site_keys().token_lookup(card.token))
         case messages.PayCodeCard():
             return _present_pay_code(card.code, at)
 
@@ -62,23 +63,32 @@ def at_the_desk(card_id: UUID) -> Presentation:
     return Presentation("desk", card_id=card_id)
 
 
+def read_sun(uri: str) -> tuple[SunIdentity, int] | None:
+    """Verify a SUN message under each version of the keys, newest first: who made it, under which version.
+
+    None where no card of ours did.
+    """
+    keys = keyring()
+    for version in keys.list_versions():
+        with contextlib.suppress(SunRefused):
+            message, meta = parse_sun(uri), keys.meta_key(version)
+            return verify_sun(message, key_meta=meta, file_key_for=file_key_of(version)), version
+    return None
+
+
 def _present_sun(uri: str, pin: str | None) -> Presentation:
-    """Verify a SUN message under each version of the keys, newest first."""
-    keys = site_keys()
-    for version in keys.sun:
-        try:
-            identity = verify_sun(parse_sun(uri), key_meta=version.meta, file_key_for=file_key_of(version))
-        except SunRefused:
-            continue
-        lookup = keys.sun_lookup(identity.uid)
-        return Presentation(
-            "sun",
-            lookup=lookup,
-            counter=identity.counter,
-            key_version=version.version,
-            pin_mac=_pin_mac(lookup, pin),
-        )
-    return Presentation("sun", refusal="credential_refused")
+    found = read_sun(uri)
+    if found is None:
+        return Presentation("sun", refusal="credential_refused")
+    identity, version = found
+    lookup = site_keys().sun_lookup(identity.uid)
+    return Presentation(
+        "sun",
+        lookup=lookup,
+        counter=identity.counter,
+        key_version=version,
+        pin_mac=_pin_mac(lookup, pin),
+    )
 
 
 def _present_pay_code(text: str, at: datetime | None) -> Presentation:

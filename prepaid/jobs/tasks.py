@@ -9,6 +9,7 @@ from functools import partial
 
 from django.utils import timezone
 
+from prepaid.cards.sessions import sweep_sessions
 from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
@@ -54,10 +55,12 @@ def watch_terminals() -> str:
 
 @task(name="sweep")
 def sweep() -> str:
-    """Remove taps and unused enrolment codes older than a day, and what terminals told long ago."""
+    """Remove what is kept for a while only: taps, enrolment codes, conversations with cards, old health."""
     now = timezone.now()
-    taps, codes = sweeping.sweep_taps(now), sweeping.sweep_enrolments(now)
-    return f"{taps} taps, {codes} enrolment codes, {sweeping.sweep_terminals(now)} rows of terminals"
+    return (
+        f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes, "
+        f"{sweep_sessions(now)} card sessions, {sweeping.sweep_terminals(now)} rows of terminals"
+    )
 
 
 @task(name="heartbeat")

@@ -6,6 +6,7 @@ Knows taps and fault codes; must not know a driver, nor what a card is worth.
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -37,7 +38,7 @@ class Tap:
 
 
 class Reader(Protocol):
-    """A contactless reader, used by one thread at a time."""
+    """A contactless reader. One thread waits for taps; another may speak to the card of the last one."""
 
     name: str
 
@@ -54,6 +55,16 @@ class Reader(Protocol):
         each presentation that cannot be read: NFC-RF-01 (hold still), NFC-RF-02 (two cards), NFC-CARD-01
         (nothing that can pay). HW-USB-01 and HW-DRV-01 mean that the device went; the next call opens it
         again, after at most 2 s, so that a caller may simply go on calling.
+        """
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Keep the field and the card of the last tap as they are, between commands that belong together."""
+
+    def transceive(self, command: bytes) -> bytes:
+        """Send a command to the card of the last tap and give its answer, both as they are on the air.
+
+        An APDU for an ISO-DEP card, its status word behind the answer; a frame with its length for FeliCa.
+        Raises ReaderError NFC-RF-01 where the card is gone: held there still, it is another tap then.
         """
 
 

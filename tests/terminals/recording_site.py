@@ -59,6 +59,8 @@ class RecordingSite:
         self.policy_version = 0
         self.heartbeats: list[dict[str, Any]] = []
         self.decline: str | None = None
+        self.floor: int | None = None
+        self.challenge_refused: str | None = None
         self.during: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -201,8 +203,14 @@ class RecordingSite:
             now = {"server_time": datetime.now(UTC).isoformat()}
             return 200, json.dumps(HEALTHY | wishes | now).encode()
         if name == "terminals/policy":
-            policy = {"version": self.policy_version, "minimum_agent_version": self.minimum_version}
+            policy = {
+                "version": self.policy_version,
+                "minimum_agent_version": self.minimum_version,
+                "challenge_floor": self.floor,
+            }
             return 200, json.dumps(policy).encode()
+        if name.startswith("cards/challenge"):
+            return self._challenge(name)
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -220,6 +228,14 @@ class RecordingSite:
             }
             return 200, json.dumps(compared).encode()
         return 404, _problem(404, "not_found")
+
+    def _challenge(self, name: str) -> tuple[int, bytes]:
+        """Ask for one command, and take whatever the card answers."""
+        if self.challenge_refused is not None:
+            return 422, _problem(422, self.challenge_refused)
+        if name == "cards/challenge":
+            return 200, json.dumps({"session": str(uuid4()), "commands": ["00a4", "9071"]}).encode()
+        return 200, json.dumps({"token": "T" * 32}).encode()
 
     def _refuse(self, handler: BaseHTTPRequestHandler, fate: str) -> None:
         status, code = {"busy": ("503", "try_again"), "broken": ("500", "failure")}.get(fate) or fate.split(

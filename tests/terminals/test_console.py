@@ -13,6 +13,7 @@ from terminals.doctor import Finding
 from terminals.errors import TerminalError
 from terminals.faults import CAUSES
 from terminals.readers import Tap
+from terminals.readers.nfcpy import NfcpyReader
 from terminals.receipt import columns
 from terminals.terminal import Terminal
 from terminals.texts import TEXTS
@@ -22,7 +23,10 @@ from tests.terminals.recording_site import RecordingSite
 
 CARD = messages.SunCard(uri="https://cards.example.com/t?picc_data=00&cmac=00", entry="tap")
 REFUSED = messages.Texts(en="refused", zh="拒绝连接")
-TAP = Tapped(Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)))
+TAP = Tapped(
+    Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)),
+    NfcpyReader("simulated"),
+)
 
 
 class Person:

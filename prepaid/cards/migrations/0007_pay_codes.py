@@ -8,7 +8,7 @@ import prepaid.identifiers
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cards", "0005_rules"),
+        ("cards", "0006_proof"),
     ]
 
     operations = [
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='credential',
             name='method',
-            field=models.CharField(choices=[('number', 'Number'), ('sun', 'Sun'), ('qr', 'Qr'), ('uid', 'Uid'), ('pay_code', 'Pay Code')], max_length=16),
+            field=models.CharField(choices=[('number', 'Number'), ('sun', 'Sun'), ('qr', 'Qr'), ('uid', 'Uid'), ('pay_code', 'Pay Code'), ('challenge', 'Challenge')], max_length=16),
         ),
         migrations.CreateModel(
             name='Phone',

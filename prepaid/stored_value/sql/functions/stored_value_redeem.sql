@@ -24,7 +24,7 @@ begin
         return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
     v_is_counted := p_presented.method = 'uid' or (v_card.program).holder_redeem_day_max is not null
         or (v_card.program).holder_redeem_month_max is not null;
