@@ -16,11 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 HASH_KEYS = ("lookup", "pin", "content", "enrolment")
 HASH_KEY_BYTES = 32
+FINGERPRINT_BYTES = 4
 CARD_KEY_BYTES = 16
 # What others than the file's owner and group may do with it: nothing; the group may read.
 _FORBIDDEN_MODE = 0o037
@@ -76,6 +78,24 @@ class SiteKeys:
     def enrolment_hash(self, code: str) -> bytes:
         """Hash an enrolment code as it is stored."""
         return hmac.digest(self.enrolment, code.encode(), "sha256")
+
+    @property
+    def fingerprint_key(self) -> bytes:
+        """Give the key of the hot list's fingerprints, which terminals are told. Follows from `lookup`."""
+        return hmac.digest(self.lookup, b"fingerprints of the hot list", "sha256")
+
+    def fingerprint(self, kind: str, identity: bytes) -> bytes:
+        """Make a card's fingerprint from what a terminal sees of it: 4 bytes, shared by many (ADR 0060).
+
+        `kind` is uid, number or qr; `identity` its bytes, or its digits as ASCII.
+        """
+        told = kind.encode() + b":" + identity
+        return hmac.digest(self.fingerprint_key, told, "sha256")[:FINGERPRINT_BYTES]
+
+    def stand_in_key(self, policy_version: int) -> Ed25519PrivateKey:
+        """Give the key that signs stand-in grants under a version of the policy. Follows from `enrolment`."""
+        seed = hmac.digest(self.enrolment, f"stand-in grants {policy_version}".encode(), "sha256")
+        return Ed25519PrivateKey.from_private_bytes(seed)
 
     def _lookup(self, method: bytes, identity: bytes) -> bytes:
         return hmac.digest(self.lookup, method + b":" + identity, "sha256")

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 AMOUNT_MINOR_MAX = 10**12
 BODY_BYTES_MAX = 256 * 1024
-ADVICES_MAX = 500
 
 AmountMinor = Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Integer minor units.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code.")]
@@ -102,6 +101,12 @@ class Tender(Message, frozen=True, kw_only=True):
 # Transactions
 
 
+class StandInProof(Message, frozen=True, kw_only=True):
+    """Under which grant a terminal approved a transaction by itself."""
+
+    grant: Annotated[str, Meta(max_length=1024)]
+
+
 class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     """What every transaction carries; `id` is a UUIDv7 made by the caller and is the idempotency key."""
 
@@ -110,6 +115,8 @@ class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     occurred_at: Moment
     operator: Operator | None = None
     note: Note | None = None
+    # Left out where it is not set: what is told at once has the content that it always had.
+    stand_in: StandInProof | UnsetType = UNSET
 
 
 class Load(Posting, frozen=True, kw_only=True, tag="load"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rest_framework.views import APIView
 
 from prepaid.api import views
-from terminals import messages
+from terminals import advices, messages
 
 ENROLMENT = "Enrolment and health"
 CARDS = "Cards"
@@ -34,6 +34,8 @@ class Operation:
     answers: dict[int, Any]
     problems: tuple[str, ...] = ()
     is_signed: bool = True
+    # Whole numbers that may follow the question mark.
+    query: tuple[str, ...] = ()
 
     @property
     def operation_id(self) -> str:
@@ -70,6 +72,16 @@ OPERATIONS = (
         answers={200: dict[str, Any]},
     ),
     Operation(
+        method="get",
+        path="terminals/hot-list",
+        view=views.HotListView,
+        group=ENROLMENT,
+        summary="Fingerprints of cards that must not be accepted offline: what changed since a version.",
+        answers={200: advices.HotList},
+        problems=("malformed",),
+        query=("since",),
+    ),
+    Operation(
         method="post",
         path="terminals/heartbeat",
         view=views.HeartbeatView,
@@ -97,6 +109,15 @@ OPERATIONS = (
         request=messages.Transaction,
         answers={201: messages.Answer, 200: messages.Answer},
         problems=("id_reused", "sequence_reused"),
+    ),
+    Operation(
+        method="post",
+        path="transactions/advices",
+        view=views.AdvicesView,
+        group=TRANSACTIONS,
+        summary="Tell what was approved offline, oldest first. Recorded, never declined, each item alone.",
+        request=advices.Advices,
+        answers={200: advices.AdvicesAnswer},
     ),
     Operation(
         method="get",

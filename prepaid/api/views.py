@@ -20,11 +20,20 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from prepaid.api import problems
+from prepaid.api.advices import record_items
 from prepaid.api.authentication import Caller, RememberingAuthentication, TerminalAuthentication
-from prepaid.api.bodies import JsonOnly, MessageRenderer, RawParser, find_unshowable, read_message
+from prepaid.api.bodies import (
+    JsonOnly,
+    MessageRenderer,
+    RawParser,
+    find_unshowable,
+    read_envelope,
+    read_message,
+)
 from prepaid.api.problems import ProblemError, malformed
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
+from prepaid.cards.hot_list import hot_list_version, list_changes
 from prepaid.cards.presentation import Presentation, present
 from prepaid.settlement.batches import close_batch
 from prepaid.stored_value.answers import Answer, Balance, Refused
@@ -35,7 +44,7 @@ from prepaid.stores.health import record_heartbeat
 from prepaid.stores.models import Terminal
 from prepaid.stores.policy import policy_of
 from prepaid.stores.taps import record_tap
-from terminals import messages
+from terminals import advices, messages
 
 
 class ApiView(APIView):
@@ -97,7 +106,18 @@ class PolicyView(ApiView):
 
     def get(self, request: Request) -> Response:
         """Give the policy of the terminal that asks."""
-        return Response(policy_of(self.caller.terminal))
+        return Response(policy_of(self.caller.terminal, at=_now()))
+
+
+class HotListView(ApiView):
+    """Cards that must not be accepted offline."""
+
+    def get(self, request: Request) -> Response:
+        """Give what changed since a version, or all of it."""
+        since = request.query_params.get("since", "0")
+        if not (since.isascii() and since.isdigit() and len(since) <= 18):
+            raise malformed({"since": "A version is a whole number, 0 or greater."})
+        return Response(list_changes(int(since)))
 
 
 class HeartbeatView(ApiView):
@@ -110,7 +130,8 @@ class HeartbeatView(ApiView):
         moments |= {f"faults[{place}].at": fault.at for place, fault in enumerate(message.faults)}
         if errors := find_unshowable(moments):
             raise malformed(errors)
-        return Response(record_heartbeat(self.caller.terminal, message, at=_now()))
+        version = hot_list_version()
+        return Response(record_heartbeat(self.caller.terminal, message, at=_now(), hot_list_version=version))
 
 
 class InquiryView(ApiView):
@@ -155,6 +176,15 @@ class TransactionsView(ApiView):
 
     def _submit(self, caller: Caller) -> Answer:
         return submit(caller.origin, self.read(messages.Transaction), at=_now())
+
+
+class AdvicesView(ApiView):
+    """What terminals approved while they could not reach the site."""
+
+    def post(self, request: Request) -> Response:
+        """Record advices; each stands alone."""
+        body: Any = self.request.data or b""
+        return Response(record_items(self.caller.origin, read_envelope(body, advices.Advices).items))
 
 
 class TransactionView(ApiView):
@@ -204,7 +234,7 @@ def _enrolled(terminal: Terminal) -> messages.Enrolled:
         store=messages.StoreShown(code=store.code, name=store.name),
         currency=store.currency,
         timezone=store.timezone,
-        policy=policy_of(terminal),
+        policy=policy_of(terminal, at=_now()),
     )
 
 

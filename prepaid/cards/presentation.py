@@ -5,7 +5,7 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from prepaid.cards import numbers
@@ -29,6 +29,8 @@ class Presentation:
     pin_mac: bytes | None = None
     refusal: str | None = None
     card_id: UUID | None = None
+    # What the hot list knows this presentation by (ADR 0060).
+    fingerprint: bytes | None = field(default=None, compare=False)
 
 
 def present(card: messages.Card) -> Presentation:
@@ -45,9 +47,13 @@ def present(card: messages.Card) -> Presentation:
             code = numbers.parse_qr(card.code)
             if code is None:
                 return Presentation("qr", refusal="card_unknown")
-            return Presentation("qr", lookup=site_keys().qr_lookup(code))
+            keys = site_keys()
+            return Presentation(
+                "qr", lookup=keys.qr_lookup(code), fingerprint=keys.fingerprint("qr", code.encode())
+            )
         case messages.UidCard():
-            return Presentation("uid", lookup=site_keys().uid_lookup(bytes.fromhex(card.uid)))
+            keys, uid = site_keys(), bytes.fromhex(card.uid)
+            return Presentation("uid", lookup=keys.uid_lookup(uid), fingerprint=keys.fingerprint("uid", uid))
         case messages.TokenCard():
             return Presentation("token", refusal="credential_refused")
         case messages.PayCodeCard():
@@ -72,6 +78,7 @@ def _present_sun(uri: str) -> Presentation:
             lookup=keys.sun_lookup(identity.uid),
             counter=identity.counter,
             key_version=version.version,
+            fingerprint=keys.fingerprint("uid", identity.uid),
         )
     return Presentation("sun", refusal="credential_refused")
 
@@ -83,4 +90,5 @@ def _present_number(typed: str, typed_pin: str | None) -> Presentation:
     keys = site_keys()
     lookup = keys.number_lookup(number)
     pin_mac = None if typed_pin is None else keys.pin_mac(lookup, numbers.parse_pin(typed_pin))
-    return Presentation("number", lookup=lookup, pin_mac=pin_mac)
+    fingerprint = keys.fingerprint("number", number.encode())
+    return Presentation("number", lookup=lookup, pin_mac=pin_mac, fingerprint=fingerprint)

@@ -23,6 +23,9 @@ EFFECTS = {
     "refund": ("redeemed", -1),
     "hold": ("nothing", 0),
     "release": ("nothing", 0),
+    # What was spent offline without being there: lent to the account, and given back by what comes in.
+    "shortfall": ("lent", 1),
+    "recovery": ("lent", -1),
 }
 UNDOES = ("void", "reversal")
 # A refund gives back a part: the redemption stays one.
@@ -37,6 +40,7 @@ class Flow:
     topped_up_count: int = 0
     redeemed: int = 0
     redeemed_count: int = 0
+    lent: int = 0
 
     def __add__(self, other: Flow) -> Flow:
         """Add two flows."""
@@ -45,12 +49,13 @@ class Flow:
             self.topped_up_count + other.topped_up_count,
             self.redeemed + other.redeemed,
             self.redeemed_count + other.redeemed_count,
+            self.lent + other.lent,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        return self.topped_up - self.redeemed
+        return self.topped_up - self.redeemed + self.lent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +186,8 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(topped_up=sign * amount, topped_up_count=counted)
     if figure == "redeemed":
         return Flow(redeemed=sign * amount, redeemed_count=counted)
+    if figure == "lent":
+        return Flow(lent=sign * amount)
     return Flow()
 
 

@@ -107,8 +107,19 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
     keys = site_keys()
     lookup = keys.number_lookup(number)
     made = [
-        Credential(card=card, method="number", lookup=lookup, pin_mac=keys.pin_mac(lookup, pin)),
-        Credential(card=card, method="qr", lookup=keys.qr_lookup(qr)),
+        Credential(
+            card=card,
+            method="number",
+            lookup=lookup,
+            pin_mac=keys.pin_mac(lookup, pin),
+            fingerprint=keys.fingerprint("number", number.encode()),
+        ),
+        Credential(
+            card=card,
+            method="qr",
+            lookup=keys.qr_lookup(qr),
+            fingerprint=keys.fingerprint("qr", qr.encode()),
+        ),
     ]
     if tap is not None and tap.lookup is not None:
         made.append(
@@ -116,6 +127,7 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
                 card=card,
                 method=tap.method,
                 lookup=bytes(tap.lookup),
+                fingerprint=None if tap.fingerprint is None else bytes(tap.fingerprint),
                 counter=-1 if tap.counter is None else tap.counter,
                 key_version=tap.key_version,
             )

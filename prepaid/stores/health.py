@@ -10,10 +10,9 @@ from datetime import datetime
 import msgspec
 
 from prepaid.stores.models import Terminal, TerminalFault
-from prepaid.stores.policy import MINIMUM_AGENT_VERSION, POLICY_VERSION
+from prepaid.stores.policy import MINIMUM_AGENT_VERSION, policy_version_of
 from terminals import messages
 
-HOT_LIST_VERSION = 0
 LOCKED = messages.Texts(
     en="This terminal is locked. Take no cards with it; call the manager.",
     zh="本终端已锁定，请勿受理卡片，并联系经理。",
@@ -21,7 +20,7 @@ LOCKED = messages.Texts(
 
 
 def record_heartbeat(
-    terminal: Terminal, heartbeat: messages.Heartbeat, *, at: datetime
+    terminal: Terminal, heartbeat: messages.Heartbeat, *, at: datetime, hot_list_version: int = 0
 ) -> messages.HeartbeatAnswer:
     """Keep what a terminal tells of itself and answer what it should know; a fault told twice is kept once.
 
@@ -42,8 +41,8 @@ def record_heartbeat(
     locked = terminal.state == Terminal.State.LOCKED
     return messages.HeartbeatAnswer(
         server_time=at,
-        policy_version=POLICY_VERSION,
-        hot_list_version=HOT_LIST_VERSION,
+        policy_version=policy_version_of(terminal),
+        hot_list_version=hot_list_version,
         minimum_agent_version=MINIMUM_AGENT_VERSION,
         locked=locked,
         message=LOCKED if locked else None,

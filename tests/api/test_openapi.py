@@ -38,9 +38,11 @@ def test_document_names_the_endpoints_of_the_contract() -> None:
     assert named == {
         ("post", "/terminals/enrol"),
         ("get", "/terminals/policy"),
+        ("get", "/terminals/hot-list"),
         ("post", "/terminals/heartbeat"),
         ("post", "/cards/inquiry"),
         ("post", "/transactions"),
+        ("post", "/transactions/advices"),
         ("get", "/transactions/{transaction_id}"),
         ("post", "/batches/close"),
     }
