@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from terminals.amounts import format_money, parse_amount
 from terminals.doctor import Finding, diagnose, examine, first_fault
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
-from terminals.identifiers import rrn_of, uuid7
+from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
@@ -32,6 +33,16 @@ from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
 AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
+# After an online sale the cashier is not kept waiting for a whole day's.
+UPLOADS_AFTER_A_SALE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card as presented, and the UID that the air showed with it, in hex."""
+
+    card: messages.Card
+    uid: str | None = None
 
 
 def enrol(options: argparse.Namespace) -> int:
@@ -54,8 +65,8 @@ def redeem(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "redeem",
-        lambda till, card, amount, entry_id: till.transactions.redeem(
-            card, amount, allow_partial=options.partial, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.redeem(
+            shown.card, amount, allow_partial=options.partial, entry_id=options.id, uid=shown.uid
         ),
     )
 
@@ -66,8 +77,8 @@ def load(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "load",
-        lambda till, card, amount, entry_id: till.transactions.load(
-            card, amount, tender=tender, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.load(
+            shown.card, amount, tender=tender, entry_id=options.id, uid=shown.uid
         ),
     )
 
@@ -75,10 +86,10 @@ def load(options: argparse.Namespace) -> int:
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
     with _opened(options) as till:
-        card = _present(options, till, word("inquiry", options.lang))
-        if card is None:
+        shown = _present(options, till, word("inquiry", options.lang))
+        if shown is None:
             return tell(options, no_card())
-        return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        return tell(options, result_of_inquiry(till.site.inquire(shown.card)), till)
 
 
 def void(options: argparse.Namespace) -> int:
@@ -97,6 +108,13 @@ def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
     with _opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
+        return tell(options, result_of(entry), till)
+
+
+def park(options: argparse.Namespace) -> int:
+    """Put a transaction without a known outcome aside, so that other cards may be taken."""
+    with _opened(options) as till:
+        entry = till.transactions.park(options.original) if options.original else till.park_torn()
         return tell(options, result_of(entry), till)
 
 
@@ -193,42 +211,56 @@ def finding_lines(findings: list[Finding], language: str) -> list[str]:
 def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
-    begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
+    begin: Callable[[Terminal, Shown, int], Entry],
 ) -> int:
     with _opened(options) as till:
         amount_minor = parse_amount(options.amount, till.enrolment.currency)
-        entry_id: UUID = options.id or uuid7()
-        known = till.transactions.find(entry_id)
+        known = till.transactions.find(options.id) if options.id else None
         if known is not None:
             if (known.type, known.amount_minor) != (kind, amount_minor):
                 raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
-        resolved = [_brief(entry) for entry in till.transactions.resolve()]
-        if resolved and not options.json:
-            print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
-        card = _present(options, till, format_money(amount_minor, till.enrolment.currency))
-        if card is None:
-            return tell(options, no_card(), resolved=resolved)
+        before = {entry.id for entry in till.journal.list_unknown()}
+        last = till.journal.list_last(1)
+        shown = _present(options, till, format_money(amount_minor, till.enrolment.currency))
+        if shown is None:
+            return tell(options, no_card(), resolved=[])
         try:
-            entry = begin(till, card, amount_minor, entry_id)
+            entry = begin(till, shown, amount_minor)
         except KeyboardInterrupt:
-            written = till.journal.find(entry_id)
-            if written is None:
+            written = till.journal.list_last(1)
+            if written == last:
                 raise
-            entry = written
+            [entry] = written
         result = result_of(entry)
         if result.outcome in {"unknown", "not_sent"}:
-            till.record_fault(result.code or "", entry=card.entry)
-        return tell(options, result, till, resolved=resolved)
+            till.record_fault(result.code or "", entry=shown.card.entry)
+        found = [till.journal.find(entry_id) for entry_id in sorted(before)]
+        resolved = [_brief(one) for one in found if one is not None and not one.is_pending]
+        if resolved and not options.json:
+            print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
+        told = tell(options, result, till, resolved=resolved, resumed=entry.id in before)
+        if entry.answer is not None:
+            _catch_up(till)
+        return told
 
 
-def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
+def _catch_up(till: Terminal) -> None:
+    """Use the moment that the site answers: tell what was sold offline, and keep ready for the next time."""
+    try:
+        till.transactions.upload(UPLOADS_AFTER_A_SALE)
+        till.keep_ready()
+    except (ConnectionFault, Refused) as fault:
+        till.record_fault(fault.code, fault.detail)
+
+
+def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> Shown | None:
     """Take the card that the options name, or wait for a tap; None when none came in time."""
     if options.number:
         pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
-        return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
+        return Shown(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
     if options.qr:
-        return messages.QrCard(code=options.qr, entry="keyed")
+        return Shown(messages.QrCard(code=options.qr, entry="keyed"))
     stop = threading.Event()
     timer = threading.Timer(options.wait, stop.set)
     timer.daemon = True
@@ -240,7 +272,7 @@ def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messag
         while True:
             try:
                 tap = reader.wait_for_tap(stop=stop)
-                return tap.card if tap is not None else None
+                return Shown(tap.card, tap.uid) if tap is not None else None
             except ReaderError as error:
                 if error.code not in AGAIN_CODES or stop.is_set():
                     raise
@@ -276,6 +308,7 @@ def _resolve(options: argparse.Namespace) -> int:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()
+            till.keep_ready()
         except (ConnectionFault, Refused) as error:
             cause = error
         after = [till.journal.find(entry.id) or entry for entry in before]
@@ -297,12 +330,18 @@ def _tell_queue(
     if options.json:
         shown = msgspec.to_builtins(state) | {
             "currency": currency,
+            "stand_in": msgspec.to_builtins(journal.exposure()),
             "entries": entries,
             "resolved": resolved or [],
         }
         print(json.dumps(shown, ensure_ascii=False))
         return
+    exposure = journal.exposure()
     print(f"{state.count} · {format_money(state.amount, currency)}")
+    if exposure.count:
+        print(
+            f"{word('stand_in', options.lang)}: {exposure.count} · {format_money(exposure.amount, currency)}"
+        )
     for entry in [*entries, *(resolved or [])]:
         amount = entry["amount"]
         money = format_money(amount, currency) if isinstance(amount, int) else ""

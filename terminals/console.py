@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 from terminals import messages
 from terminals.amounts import is_amount_begun, parse_amount
 from terminals.batches import ClosedBatch
 from terminals.doctor import Finding, diagnose, examine
-from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
+from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError, TornTap
 from terminals.journal import Entry
 from terminals.receipt import Language
 from terminals.results import Result, result_of, result_of_error, result_of_inquiry
@@ -22,7 +23,7 @@ from terminals.terminal import Terminal
 from terminals.watch import Done, Event, ReaderChanged, Tapped
 
 Mode = Literal["redeem", "load", "balance"]
-Question = Literal["void", "cancel", "close", "quit"]
+Question = Literal["void", "cancel", "close", "park", "quit"]
 MODES: tuple[Mode, ...] = ("redeem", "load", "balance")
 HISTORY = 5
 
@@ -44,6 +45,11 @@ class Shown:
     findings: list[Finding] | None = None
     last: list[Entry] = field(default_factory=list)
     queue: messages.QueueState = field(default_factory=lambda: messages.QueueState(count=0, amount=0))
+    exposure: messages.QueueState = field(default_factory=lambda: messages.QueueState(count=0, amount=0))
+    torn: Entry | None = None
+    # The torn exchange whose outcome could not be found out: its card may be tapped again, to resume it.
+    tried: UUID | None = None
+    has_unknown: bool = False
     undoable: Entry | None = None
     reader_name: str = ""
     reader_code: str | None = None
@@ -90,7 +96,7 @@ class Console:
 
     def start(self) -> None:
         """Find out what an earlier run left unknown."""
-        if self.shown.queue.count:
+        if self.shown.torn is not None:
             self._work("resolve", self._terminal.transactions.resolve)
 
     def beat(self) -> None:
@@ -146,7 +152,7 @@ class Console:
         if shown.is_locked:
             shown.result = result_of_error(StateError("SW-TAMP-01"))
             return
-        if shown.queue.count:
+        if shown.torn is not None and shown.tried != shown.torn.id:
             # What looked like a failure may have been paid: its outcome is shown before the next is taken.
             self._work("resolve", self._terminal.transactions.resolve)
             return
@@ -158,7 +164,7 @@ class Console:
         modes = {"r": "redeem", "f1": "redeem", "t": "load", "f2": "load", "b": "balance", "f3": "balance"}
         questions: dict[str, Question] = {
             "v": "void", "f4": "void", "c": "close", "f6": "close", "x": "cancel", "f9": "cancel",
-            "f10": "quit",
+            "p": "park", "f10": "quit",
         }  # fmt: skip
         shown.hint = ""
         if key in modes:
@@ -169,7 +175,9 @@ class Console:
             question = questions[key]
             if question == "void" and shown.undoable is None:
                 shown.hint = "nothing_to_undo"
-            elif question == "cancel" and not shown.queue.count:
+            elif (question == "cancel" and not shown.has_unknown) or (
+                question == "park" and shown.torn is None
+            ):
                 shown.hint = "nothing_pending"
             else:
                 shown.question = question
@@ -189,6 +197,8 @@ class Console:
             self._work("void", self._terminal.void_last)
         elif question == "cancel":
             self._work("cancel", self._terminal.cancel_pending)
+        elif question == "park":
+            self._work("park", self._terminal.park_torn)
         elif question == "close":
             self._work("close", self._terminal.close_batch)
 
@@ -200,20 +210,20 @@ class Console:
             return
         card = event.tap.card
         if shown.is_armed:
-            self._sell(card)
+            self._sell(card, event.tap.uid)
         elif shown.typed and shown.mode != "balance":
             shown.hint = "confirm_first"
         else:
             self._work("inquire", lambda: self._terminal.site.inquire(card))
 
-    def _sell(self, card: messages.Card) -> None:
+    def _sell(self, card: messages.Card, uid: str) -> None:
         shown = self.shown
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
         transactions = self._terminal.transactions
         if shown.mode == "load":
-            self._work("load", lambda: transactions.load(card, amount))
+            self._work("load", lambda: transactions.load(card, amount, uid=uid))
         else:
-            self._work("redeem", lambda: transactions.redeem(card, amount))
+            self._work("redeem", lambda: transactions.redeem(card, amount, uid=uid))
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         shown = self.shown
@@ -283,6 +293,10 @@ class Console:
             if self.shown.site_code != error.code:
                 self._terminal.record_fault(error.code, error.detail)
             self.shown.site_code = error.code
+        torn = self._terminal.journal.find_torn()
+        if work == "resolve" and torn is not None:
+            self.shown.tried = torn.id
+            error = TornTap(torn.id, error.detail)
         if work != "beat":
             self.shown.result = result_of_error(error)
 
@@ -293,4 +307,7 @@ class Console:
         journal = self._terminal.journal
         self.shown.last = journal.list_last(HISTORY)
         self.shown.queue = journal.queue()
+        self.shown.exposure = journal.exposure()
+        self.shown.torn = journal.find_torn()
+        self.shown.has_unknown = bool(journal.list_unknown())
         self.shown.undoable = journal.find_last_undoable()

@@ -181,10 +181,35 @@ CAUSES: dict[str, Cause] = dict(
         _cause("nothing_to_undo", 1, "never", "operator", (
             "No transaction here can be undone", "没有可撤销的交易",
             "Look for it by its reference.", "请按参考号查找。")),
+        _cause("nothing_to_park", 1, "never", "operator", (
+            "No transaction here waits for its outcome", "没有结果未知的交易",
+            "Nothing is to be done.", "无需处理。")),
+        # Why a purchase is not approved while the site cannot be reached.
+        _cause("offline_too_long", 3, "same", "operator", (
+            "Offline for too long: connect first", "离线时间过长，请先联网",
+            "Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
+        _cause("offline_card_unchecked", 2, "same", "customer", (
+            "This card cannot be taken offline", "离线时不能使用此卡",
+            "Tap the card itself, or take another tender.", "请直接刷卡，或用其他支付方式。")),
+        _cause("offline_card_hot", 3, "never", "manager", (
+            "This card is blocked or lost", "此卡已冻结或挂失",
+            "Take another tender and call the manager.", "请用其他支付方式，并联系经理。")),
+        _cause("offline_limit_single", 1, "new", "operator", (
+            "Too much for one purchase offline", "超过离线单笔限额",
+            "Take a smaller amount, or another tender.", "请减少金额，或用其他支付方式。")),
+        _cause("offline_limit_card", 1, "same", "customer", (
+            "This card has spent its limit offline", "此卡离线消费已达上限",
+            "Take another tender until the site answers.", "联网前请用其他支付方式。")),
+        _cause("offline_limit_terminal", 2, "same", "operator", (
+            "This terminal has sold its limit offline", "本终端离线交易已达上限",
+            "Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
         _cause("nothing_to_close", 1, "never", "operator", (
             "The batch is empty", "当前批次没有交易", "Nothing is to be done.", "无需处理。")),
     )
 )  # fmt: skip
+
+
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
 
 
 def cause_of(code: str) -> Cause:

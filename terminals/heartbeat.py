@@ -15,6 +15,8 @@ from terminals.site import Site
 from terminals.state import SiteNotes, StateFolder
 
 INTERVAL_S = 60.0
+# A site that did not answer is asked more often, so that the terminal is online again by itself.
+OFFLINE_INTERVAL_S = 10.0
 QUEUE_WARNING_COUNT = 1
 
 

@@ -21,8 +21,9 @@ from terminals.errors import (
     Refused,
     StateError,
     TerminalError,
+    TornTap,
 )
-from terminals.faults import cause_of
+from terminals.faults import OFFLINE_CODES, cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
 from terminals.messages import Texts
@@ -86,6 +87,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     card: messages.CardShown | None = None
     occurred_at: datetime | None = None
     detail: str | None = None
+    stand_in: bool = False
     exit: int = 0
 
     def as_json(self, **more: Any) -> str:
@@ -97,8 +99,12 @@ def result_of(entry: Entry) -> Result:
     """Tell what came of a transaction."""
     if entry.answer is not None:
         return _answered(entry, entry.answer)
+    if entry.state == "stand_in":
+        return _approved_offline(entry)
     if entry.state == "refused":
         return _failed(entry.code or "refused", "refused", "no", entry)
+    if entry.state == "cancelled" and entry.code in OFFLINE_CODES:
+        return _failed(entry.code or "", "declined", "no", entry)
     if entry.state == "cancelled":
         return _failed(entry.code or "NET-SRV-01", "not_sent", "no", entry)
     return _failed(entry.code or "NET-SRV-01", "unknown", "unknown", entry)
@@ -113,6 +119,8 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(
             error.code, "refused", "no", detail=error.detail, leave=Exit.NOT_READY if locked else None
         )
+    if isinstance(error, TornTap):
+        return _failed(error.code, "not_sent", "no", detail=error.detail, leave=Exit.UNKNOWN)
     if isinstance(error, NothingSent | AnswerUnknown):
         return _failed(error.code, "not_sent", "no", detail=error.detail)
     if isinstance(error, StateError | JournalError):
@@ -142,6 +150,29 @@ def result_of_inquiry(inquiry: messages.Inquiry) -> Result:
         currency=inquiry.currency,
         card=messages.CardShown(number_masked=inquiry.card.number_masked, program=inquiry.card.program),
         detail=inquiry.card.state,
+    )
+
+
+def _approved_offline(entry: Entry) -> Result:
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en="Approved offline: told to the site when it answers.", zh="已离线批准，联网后自动上传。"
+        ),
+        action=None,
+        money_moved="yes",
+        retry="never",
+        fix=None,
+        type=entry.type,
+        id=entry.id,
+        rrn=rrn_of(entry.id),
+        sequence=entry.sequence,
+        amount=entry.amount_minor,
+        approved_amount=entry.amount_minor,
+        currency=entry.currency,
+        occurred_at=entry.occurred_at,
+        stand_in=True,
     )
 
 

@@ -19,7 +19,7 @@ from types import FrameType
 from terminals import messages
 from terminals.console import Console
 from terminals.errors import StateError, TerminalError
-from terminals.heartbeat import INTERVAL_S
+from terminals.heartbeat import INTERVAL_S, OFFLINE_INTERVAL_S
 from terminals.lock import AgentLock
 from terminals.results import Exit
 from terminals.screen import Screen, Wake, run_screen
@@ -82,7 +82,7 @@ def _loop(
     while not ended.is_set() and not console.shown.is_ended:
         if time.monotonic() >= beat_at:
             console.beat()
-            beat_at = time.monotonic() + INTERVAL_S
+            beat_at = time.monotonic() + (OFFLINE_INTERVAL_S if console.shown.site_code else INTERVAL_S)
         width, height = screen.size()
         screen.show(draw(console.shown, terminal.enrolment, datetime.now(UTC), width=width, height=height))
         for key in screen.wait():

@@ -5,12 +5,14 @@ Knows paths and message types; must not know the journal or when to repeat a cal
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from terminals import messages
+from terminals.advices import HotList
 from terminals.connection import Connection, Reply
 from terminals.errors import AnswerUnknown, Refused
 
@@ -33,6 +35,25 @@ class Site:
         AnswerUnknown as well where what came back is not the answer of this transaction.
         """
         return _answer(self._post("transactions", body), entry_id)
+
+    def post_advices(
+        self, entries: Sequence[tuple[UUID, bytes]]
+    ) -> list[tuple[UUID, messages.Answer | messages.Problem, bytes]]:
+        """Tell what was approved offline; for each its answer, or the problem that it is, with its bytes."""
+        body = b'{"items":[' + b",".join(body for _, body in entries) + b"]}"
+        items = _read(self._post("transactions/advices", body), _Items).items
+        if len(items) != len(entries):
+            raise AnswerUnknown("NET-SRV-01", f"{len(items)} answers to {len(entries)} advices")
+        return [_told(bytes(item), entry_id) for item, (entry_id, _) in zip(items, entries, strict=True)]
+
+    def policy(self) -> dict[str, Any]:
+        """Ask what this terminal may do by itself."""
+        return _read(self.connection.call("GET", "terminals/policy"), dict[str, Any])
+
+    def hot_list(self, since: int) -> HotList:
+        """Ask what changed in the hot list since a version."""
+        query = f"?since={since}" if since else ""
+        return _read(self.connection.call("GET", f"terminals/hot-list{query}"), HotList)
 
     def find_transaction(self, entry_id: UUID) -> tuple[messages.Answer, bytes] | None:
         """Ask for the stored answer of a transaction; None where the site has never seen it."""
@@ -62,6 +83,22 @@ class Site:
 
     def _post(self, path: str, body: bytes) -> Reply:
         return self.connection.call("POST", path, body)
+
+
+class _Items(messages.Said, frozen=True, kw_only=True):
+    items: list[msgspec.Raw]
+
+
+def _told(item: bytes, entry_id: UUID) -> tuple[UUID, messages.Answer | messages.Problem, bytes]:
+    for kind in (messages.Answer, messages.Problem):
+        try:
+            told = msgspec.json.decode(item, type=kind)
+        except msgspec.MsgspecError:
+            continue
+        if isinstance(told, messages.Answer) and told.id != entry_id:
+            break
+        return entry_id, told, item
+    raise AnswerUnknown("NET-SRV-01", "the answer to an advice is none of ours")
 
 
 def _answer(reply: Reply, entry_id: UUID) -> tuple[messages.Answer, bytes]:

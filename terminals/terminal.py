@@ -21,6 +21,7 @@ from terminals.errors import StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
 from terminals.site import Site
+from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
 
@@ -49,9 +50,11 @@ class Terminal:
         )
         self.site = Site(self.connection)
         self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
+        self.stand_in = StandIn(folder, self.journal)
         self.transactions = Transactions(
             site=self.site,
             journal=self.journal,
+            stand_in=self.stand_in,
             currency=self.enrolment.currency,
             operator=operator,
             patience=patience,
@@ -71,10 +74,31 @@ class Terminal:
 
     def cancel_pending(self) -> Entry:
         """Reverse the oldest transaction without a known outcome; TerminalError where there is none."""
-        for entry in self.journal.list_pending():
+        for entry in self.journal.list_unknown():
             if entry.type not in {"void", "reversal"}:
                 return self.transactions.reverse(entry.id)
         raise TerminalError("nothing_to_undo")
+
+    def park_torn(self) -> Entry:
+        """Park the exchange that holds others up; TerminalError where there is none."""
+        torn = self.journal.find_torn()
+        if torn is None:
+            raise TerminalError("nothing_to_park")
+        return self.transactions.park(torn.id)
+
+    def keep_ready(self, heard: messages.HeartbeatAnswer | None = None) -> None:
+        """Fetch a new grant and the hot list's changes, where that is due. Raises as Connection.call."""
+        at = now()
+        if not self.stand_in.is_due(
+            at,
+            policy_version=heard.policy_version if heard else None,
+            hot_list_version=heard.hot_list_version if heard else None,
+        ):
+            return
+        policy = self.site.policy()
+        is_allowed = bool((policy.get("stand_in") or {}).get("enabled"))
+        changes = self.site.hot_list(self.folder.hot_list().version) if is_allowed else None
+        self.stand_in.keep(policy, changes, at)
 
     def close_batch(self) -> ClosedBatch:
         """Resolve what is unresolved, then close the open batch."""
@@ -82,8 +106,11 @@ class Terminal:
         return close_batch(self.site, self.journal)
 
     def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        """Tell the site how this terminal is."""
-        return tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready."""
+        heard = tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        self.transactions.upload()
+        self.keep_ready(heard)
+        return heard
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
         """Note a fault for the next heartbeat."""

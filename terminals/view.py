@@ -66,7 +66,7 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
     else:
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
-    foot: list[Row] = [_status(shown), [(_cut(text("keys", shown.language), width), "dim")]]
+    foot: list[Row] = [_status(shown, enrolment), [(_cut(text("keys", shown.language), width), "dim")]]
     rows = rows[: height - len(foot)]
     return [*rows, *([] for _ in range(height - len(foot) - len(rows))), *foot]
 
@@ -238,7 +238,7 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
     return rows
 
 
-def _status(shown: Shown) -> Row:
+def _status(shown: Shown, enrolment: Enrolment) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
     reader = text("opening" if shown.reader_code is None else "ready", language)
@@ -255,6 +255,11 @@ def _status(shown: Shown) -> Row:
             (f"{'!' if code else ''}{value} ", style),
             (" ", "plain"),
         ]
+    if shown.exposure.count and shown.exposure.oldest_at is not None:
+        oldest = shown.exposure.oldest_at.astimezone(ZoneInfo(enrolment.timezone))
+        money = format_money(shown.exposure.amount, shown.currency)
+        told = f"{shown.exposure.count} · {money} {text('since', language)} {oldest:%m-%d %H:%M}"
+        row += [(f" {text('exposure', language)}: ", "dim"), (told, "warn")]
     if shown.is_locked:
         row.append((text("locked", language), "bad"))
     return row

@@ -23,6 +23,10 @@ from tests.terminals.recording_site import RecordingSite
 CARD = messages.SunCard(uri="https://cards.example.com/t?picc_data=00&cmac=00", entry="tap")
 TAP = Tapped(Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)))
 
+OTHER_TAP = Tapped(
+    Tap(technology="ntag424", uid="04958caa5c5e80", uri=CARD.uri, card=CARD, at=datetime.now(UTC))
+)
+
 
 class Person:
     """Someone at the console; work is done at once, in the order in which it is begun."""
@@ -54,8 +58,8 @@ class Person:
         if not self.is_slow:
             self.work()
 
-    def taps(self) -> None:
-        self.console.on_event(TAP)
+    def taps(self, tap: Tapped = TAP) -> None:
+        self.console.on_event(tap)
         if not self.is_slow:
             self.work()
 
@@ -159,7 +163,7 @@ def test_an_unknown_outcome_is_found_out_before_the_next_amount_is_armed(
     seen = person.sees()
     assert "O U T C O M E" in seen
     assert "Money moved: not known yet" in seen
-    assert "U = find out · X = reverse it" in seen
+    assert "U = find out · P = park · X = reverse" in seen
     person.types("12.50\n")
     assert not person.console.shown.is_armed
     assert "A P P R O V E D" in person.sees()
@@ -175,6 +179,52 @@ def test_an_unknown_outcome_can_be_reversed_after_a_question(person: Person, sit
     person.types("xy")
     assert site.balance == 100_000
     assert person.console.shown.queue.count == 0
+
+
+def test_a_torn_tap_is_resumed_by_the_same_card_and_another_one_waits(
+    person: Person, site: RecordingSite
+) -> None:
+    site.fates.extend(["lost"] * 3)
+    person.types("12.50\n")
+    person.taps()
+    usual, person.terminal.connection.port = person.terminal.connection.port, 1
+    person.terminal.connection.close()
+    person.types("12.50\n")
+    assert "Tap the same card again, do not cancel" in person.sees()
+
+    # The site stays away: another card is refused, the same one is still unknown.
+    person.types("\n")
+    assert person.console.shown.is_armed
+    person.taps(OTHER_TAP)
+    assert "NFC-TORN-01" in person.sees()
+    person.types("12.50\n")
+    person.taps()
+    assert "O U T C O M E" in person.sees()
+    person.terminal.connection.port = usual
+    person.types("12.50\n")
+    person.taps()
+
+    assert "A P P R O V E D" in person.sees()
+    assert (len(site.postings), site.balance) == (1, 98_750)
+
+
+def test_a_parked_transaction_lets_other_cards_pass_and_is_resolved_later(
+    person: Person, site: RecordingSite
+) -> None:
+    site.fates.extend(["dropped"] * 3)
+    person.types("12.50\n")
+    person.taps()
+    person.types("py")
+    assert "parked" in person.sees()
+    person.types("3\n")
+    person.taps(OTHER_TAP)
+    assert "A P P R O V E D" in person.sees()
+    assert person.console.shown.queue.count == 1
+
+    person.types("u")
+
+    assert person.console.shown.queue.count == 0
+    assert (len(site.postings), site.balance) == (2, 100_000 - 1_250 - 300)
 
 
 def test_void_asks_first_and_names_what_it_voids(person: Person, site: RecordingSite) -> None:
@@ -231,9 +281,8 @@ def test_a_site_that_is_gone_is_named_and_nothing_moved(person: Person, site: Re
     assert "Money moved: no" in seen
     person.terminal.connection.port = usual
     person.types("5\n")
-    assert person.console.shown.queue.count == 0
-    person.types("5\n")
     person.taps()
+    assert person.console.shown.queue.count == 0
     assert site.balance == 99_500
 
 
