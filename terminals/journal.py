@@ -182,7 +182,8 @@ class Journal(FaultLog):
         """
         marks = ", ".join("?" * len(TORN))
         found = self._entries(
-            f"where body is not null and type <> 'reversal' and state in ({marks}) order by sequence limit 1",
+            "where body is not null and state <> 'stand_in' and type <> 'reversal'"
+            f" and state in ({marks}) order by sequence limit 1",
             TORN,
         )
         return found[0] if found else None

@@ -17,7 +17,7 @@ select head.version, head.version < %(since)s or %(since)s = 0,
         filter (where entry.is_hot), '{}'),
     coalesce(array_agg(encode(entry.fingerprint, 'hex') order by entry.version)
         filter (where not entry.is_hot and %(since)s between 1 and head.version), '{}')
-from cards_hotlisthead as head
+from (select coalesce(max(version), 0) as version from cards_hotlisthead) as head
 left join cards_hotlistentry as entry on head.version < %(since)s or entry.version > %(since)s
 group by head.version
 """
@@ -34,5 +34,5 @@ def list_changes(since: int) -> advices.HotList:
 def hot_list_version() -> int:
     """Give the version of the list now."""
     with connection.cursor() as cursor:
-        cursor.execute("select version from cards_hotlisthead")
+        cursor.execute("select coalesce(max(version), 0) from cards_hotlisthead")
         return int(cursor.fetchone()[0])

@@ -1,6 +1,5 @@
 -- The hot list follows the cards: triggers, so that no way of changing a card's state can forget it. Frozen: a later
 -- change is a later file.
-insert into cards_hotlisthead (id, version) values (1, 0);
 
 -- Puts a fingerprint on the list or takes it off, as the cards that show it are now. The list's head is locked until
 -- the commit, so that whoever reads a version has seen all that came before it.
@@ -17,7 +16,8 @@ begin
     then
         return;
     end if;
-    update cards_hotlisthead set version = version + 1 where id = 1 returning version into v_version;
+    insert into cards_hotlisthead (id, version) values (1, 1)
+    on conflict (id) do update set version = cards_hotlisthead.version + 1 returning version into v_version;
     insert into cards_hotlistentry (fingerprint, is_hot, version) values (p_fingerprint, v_is_hot, v_version)
     on conflict (fingerprint) do update set is_hot = excluded.is_hot, version = excluded.version;
 end $$;
