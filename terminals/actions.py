@@ -53,6 +53,8 @@ def enrol(options: argparse.Namespace) -> int:
         print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
         enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+        with Terminal(folder) as till:
+            _catch_up(till)
     if options.json:
         print(msgspec.json.encode(enrolment).decode())
     else:
@@ -179,7 +181,8 @@ def doctor(options: argparse.Namespace) -> int:
 def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
     """Print a result as JSON, as a receipt, or as a sentence; its exit code returns."""
     if getattr(options, "json", False):
-        print(result.as_json(**more))
+        print(result.as_json(**more), flush=True)
+        _note_shown(result, till)
         return result.exit
     language: Language = getattr(options, "lang", "en")
     if till is not None and result.type is not None:
@@ -190,7 +193,13 @@ def tell(options: argparse.Namespace, result: Result, till: Terminal | None = No
         print(getattr(result.action, language), file=sys.stderr)
     if result.detail and result.outcome != "approved":
         print(f"({result.detail})", file=sys.stderr)
+    _note_shown(result, till)
     return result.exit
+
+
+def _note_shown(result: Result, till: Terminal | None) -> None:
+    if till is not None and result.id is not None:
+        till.journal.mark_shown(result.id)
 
 
 def finding_lines(findings: list[Finding], language: str) -> list[str]:

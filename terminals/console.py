@@ -272,6 +272,7 @@ class Console:
     def _ended(self, entry: Entry) -> None:
         result = result_of(entry)
         self.shown.result = result
+        self._terminal.journal.mark_shown(entry.id)
         self.shown.typed = ""
         if result.outcome in {"unknown", "not_sent"}:
             self._terminal.record_fault(result.code or "")
@@ -285,6 +286,7 @@ class Console:
         self.shown.site_code = ""
         if sales or entries:
             self.shown.result = result_of((sales or entries)[-1])
+            self._terminal.journal.mark_shown((sales or entries)[-1].id)
         else:
             self.shown.hint = "nothing_pending"
 

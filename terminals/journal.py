@@ -188,6 +188,19 @@ class Journal(FaultLog):
         )
         return found[0] if found else None
 
+    def find_unshown(self) -> Entry | None:
+        """Give the last redeem or load where it was approved and nobody was told so."""
+        found = self._entries(
+            """where sequence = (select max(sequence) from entry where type in ('redeem', 'load'))
+                 and outcome = 'approved' and is_shown = 0""",
+            (),
+        )
+        return found[0] if found else None
+
+    def mark_shown(self, entry_id: UUID) -> None:
+        """Note that the person at the terminal has seen the outcome."""
+        self._change("update entry set is_shown = 1 where id = ?", (str(entry_id),))
+
     def list_stand_in(self, limit: int) -> list[Entry]:
         """List what was approved offline and is not told yet: reversals first, then oldest first."""
         return self._entries(

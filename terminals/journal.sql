@@ -20,6 +20,7 @@ create table entry (
     answered_at text,
     card_mark   text,                -- tells one presented card from another on this terminal, and nothing else
     grant_id    text,                -- under which it was approved offline
+    is_shown    integer not null default 0, -- whether the person at the terminal was told the outcome
     check ((state in ('answered', 'refused')) = (body is null)),
     check ((state = 'answered') = (answer is not null))
 ) strict;

@@ -100,7 +100,7 @@ def _bring_up(database: sqlite3.Connection, version: int, terminal_id: str) -> N
         _run(database, "journal-1-to-2.sql")
     _run(database, "journal.sql")
     if version == 1:
-        database.execute(f"insert into entry ({_COLUMNS_1}) select {_COLUMNS_1} from entry_1")
+        database.execute(f"insert into entry ({_COLUMNS_1}, is_shown) select {_COLUMNS_1}, 1 from entry_1")
         database.execute("insert into belonging select terminal_id, ? from belonging_1", (secret,))
         database.execute("drop table entry_1")
         database.execute("drop table belonging_1")

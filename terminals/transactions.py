@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from terminals import messages
@@ -34,6 +35,8 @@ CASH = messages.Tender(type="cash")
 ADVICES_A_CALL = 100
 ADVICES_BYTES_MAX = 200 * 1024
 UPLOADS_MAX = 100
+# An approval that nobody saw is taken for the one that is tried again within this time, and no longer.
+RESUMED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Transactions:
         self._operator = operator
         self._patience = patience or Patience()
         self._pause = pause
+        # What this run began: its outcome is told by whoever began it.
+        self._begun: set[UUID] = set()
 
     def redeem(
         self,
@@ -199,6 +204,13 @@ class Transactions:
         new_id = entry_id or uuid7()
         identity = identity_of(card, uid) if card is not None else None
         mark = identity.mark(self._journal.secret) if identity is not None else None
+        shown_to_nobody = self._find_unshown()
+        if (
+            shown_to_nobody is not None
+            and entry_id is None
+            and _is_same(shown_to_nobody, make(new_id, 1), mark)
+        ):
+            return shown_to_nobody
         torn = self._journal.find_torn()
         hindrance = self._clear_the_way()
         if torn is not None and entry_id is None and _is_same(torn, make(new_id, 1), mark):
@@ -209,6 +221,7 @@ class Transactions:
         may_stand_in = isinstance(make(new_id, 1), messages.Redeem) and self._stand_in.is_allowed()
         if hindrance is not None and not may_stand_in:
             raise hindrance
+        self._begun.add(new_id)
         entry = self._journal.write(lambda sequence: make(new_id, sequence), card_mark=mark)
         cause: TerminalError | None = hindrance
         if not isinstance(hindrance, NothingSent):
@@ -218,6 +231,12 @@ class Transactions:
             # Nothing arrived: approved here and now, or never sent as a sale, for the person is told so.
             self._decide_offline(entry, cause, card, uid)
         return self._journal.find(entry.id) or entry
+
+    def _find_unshown(self) -> Entry | None:
+        """Give the last sale of an agent that ended before it told anyone of its approval."""
+        entry = self._journal.find_unshown()
+        is_left = entry is not None and entry.id not in self._begun
+        return entry if is_left and entry and _now() - entry.occurred_at < RESUMED_WITHIN else None
 
     def _clear_the_way(self) -> ConnectionFault | None:
         """Resolve what has to be before anything new; give what hindered it."""

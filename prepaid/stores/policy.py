@@ -44,6 +44,9 @@ class Limits:
     floor_qr: int = 0
 
 
+NOTHING_OFFLINE = Limits(per_transaction=0, per_card=0, per_terminal=0, count=0, age_s=0, floor_sun=0)
+
+
 def policy_of(terminal: Terminal, *, at: datetime) -> dict[str, Any]:
     """Give a terminal's policy: stand-in limits with a new grant, the floor of the challenge, versions.
 

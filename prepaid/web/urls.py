@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import cards, issuing, receipts, stream, views
-from prepaid.web.office import reports
+from prepaid.web.office import offline, reports
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
     path("office/terminals", office.terminals, name="terminals"),
+    path("office/offline", offline.offline, name="offline"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
 ]
