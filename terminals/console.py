@@ -274,7 +274,9 @@ class Console:
         self.shown.result = result
         self._terminal.journal.mark_shown(entry.id)
         self.shown.typed = ""
-        if result.outcome in {"unknown", "not_sent"}:
+        if result.stand_in:
+            self.shown.site_code = entry.code
+        elif result.outcome in {"unknown", "not_sent"}:
             self._terminal.record_fault(result.code or "")
             self.shown.site_code = result.code
         else:

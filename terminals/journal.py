@@ -70,12 +70,17 @@ class Journal(FaultLog):
         with self._atomic() as database:
             return self._insert(database, make, card_mark)
 
-    def approve_offline(self, entry_id: UUID, body: bytes, *, grant_id: UUID, amount_minor: int) -> None:
-        """Note that this terminal approved an entry by itself: `body` is the advice that tells the site."""
+    def approve_offline(
+        self, entry_id: UUID, body: bytes, *, grant_id: UUID, amount_minor: int, code: str | None
+    ) -> None:
+        """Note that this terminal approved an entry by itself: `body` is the advice that tells the site.
+
+        `code` is what kept the site from being asked.
+        """
         self._change(
             "update entry set state = 'stand_in', body = ?, grant_id = ?, outcome = 'approved', approved = ?,"
-            " code = null where id = ? and state in ('written', 'sent')",
-            (body, str(grant_id), amount_minor, str(entry_id)),
+            " code = ? where id = ? and state in ('written', 'sent')",
+            (body, str(grant_id), amount_minor, code, str(entry_id)),
         )
 
     def park(self, entry_id: UUID) -> None:

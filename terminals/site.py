@@ -90,15 +90,17 @@ class _Items(messages.Said, frozen=True, kw_only=True):
 
 
 def _told(item: bytes, entry_id: UUID) -> tuple[UUID, messages.Answer | messages.Problem, bytes]:
-    for kind in (messages.Answer, messages.Problem):
+    told: messages.Answer | messages.Problem
+    try:
+        told = msgspec.json.decode(item, type=messages.Answer)
+    except msgspec.MsgspecError:
         try:
-            told = msgspec.json.decode(item, type=kind)
-        except msgspec.MsgspecError:
-            continue
-        if isinstance(told, messages.Answer) and told.id != entry_id:
-            break
-        return entry_id, told, item
-    raise AnswerUnknown("NET-SRV-01", "the answer to an advice is none of ours")
+            told = msgspec.json.decode(item, type=messages.Problem)
+        except msgspec.MsgspecError as error:
+            raise AnswerUnknown("NET-SRV-01", f"the answer cannot be read: {error}") from error
+    if isinstance(told, messages.Answer) and told.id != entry_id:
+        raise AnswerUnknown("NET-SRV-01", "the answer is another transaction's")
+    return entry_id, told, item
 
 
 def _answer(reply: Reply, entry_id: UUID) -> tuple[messages.Answer, bytes]:

@@ -72,7 +72,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "site": ("Site", "网站"),
     "reader": ("Reader", "读卡器"),
     "queue": ("Unresolved", "未决"),
-    "exposure": ("Offline", "离线"),
+    "exposure": ("Sold offline, not told yet", "离线消费，尚未上传"),
     "since": ("since", "自"),
     "ready": ("ready", "就绪"),
     "opening": ("opening", "正在打开"),

@@ -261,6 +261,7 @@ class Transactions:
                     advice_of(entry, decision.text),
                     grant_id=decision.grant.id,
                     amount_minor=entry.amount_minor or 0,
+                    code=cause.code,
                 )
                 return
             if decision.reason not in {None, "offline_not_allowed"}:
@@ -286,6 +287,7 @@ class Transactions:
                 advice_of(reversal, grant_in(original.body)),
                 grant_id=UUID(original.grant_id),
                 amount_minor=original.amount_minor or 0,
+                code=original.code,
             )
         return self._journal.find(reversal.id) or reversal
 

@@ -66,7 +66,11 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
     else:
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
-    foot: list[Row] = [_status(shown, enrolment), [(_cut(text("keys", shown.language), width), "dim")]]
+    foot: list[Row] = [
+        *_exposure(shown, enrolment, width),
+        _status(shown),
+        [(_cut(text("keys", shown.language), width), "dim")],
+    ]
     rows = rows[: height - len(foot)]
     return [*rows, *([] for _ in range(height - len(foot) - len(rows))), *foot]
 
@@ -156,7 +160,7 @@ def _result_lines(result: Result, shown: Shown, style: Style, width: int) -> Ite
     amounts = "   ".join(_amounts(result, shown))
     if amounts:
         yield amounts
-    if result.outcome != "approved":
+    if result.outcome != "approved" or result.stand_in:
         said = [result.message] if result.action is None else [result.message, result.action]
         yield from _wrap(" · ".join(getattr(texts, language) for texts in said), width - 6)[:2]
     facts = [] if is_inquiry else [text(f"moved_{result.money_moved}", language)]
@@ -238,7 +242,19 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
     return rows
 
 
-def _status(shown: Shown, enrolment: Enrolment) -> Row:
+def _exposure(shown: Shown, enrolment: Enrolment, width: int) -> list[Row]:
+    """Say what was sold offline and is not told yet, as long as there is any."""
+    if not shown.exposure.count or shown.exposure.oldest_at is None:
+        return []
+    language = shown.language
+    oldest = shown.exposure.oldest_at.astimezone(ZoneInfo(enrolment.timezone))
+    money = format_money(shown.exposure.amount, shown.currency)
+    told = f" {text('exposure', language)}: {shown.exposure.count} · {money} · "
+    told += f"{text('since', language)} {oldest:%m-%d %H:%M}"
+    return [[(_cut(told, width), "warn")]]
+
+
+def _status(shown: Shown) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
     reader = text("opening" if shown.reader_code is None else "ready", language)
@@ -255,11 +271,6 @@ def _status(shown: Shown, enrolment: Enrolment) -> Row:
             (f"{'!' if code else ''}{value} ", style),
             (" ", "plain"),
         ]
-    if shown.exposure.count and shown.exposure.oldest_at is not None:
-        oldest = shown.exposure.oldest_at.astimezone(ZoneInfo(enrolment.timezone))
-        money = format_money(shown.exposure.amount, shown.currency)
-        told = f"{shown.exposure.count} · {money} {text('since', language)} {oldest:%m-%d %H:%M}"
-        row += [(f" {text('exposure', language)}: ", "dim"), (told, "warn")]
     if shown.is_locked:
         row.append((text("locked", language), "bad"))
     return row

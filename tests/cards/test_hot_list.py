@@ -118,7 +118,12 @@ def test_what_is_not_committed_yet_is_told_by_the_next_delta(shop: Shop) -> None
     slow = threading.Thread(target=block_slowly)
     slow.start()
     assert is_changed.wait(30)
-    quick = threading.Thread(target=lambda: (change(late, "block", shop), connection.close()))
+
+    def block_quickly() -> None:
+        change(late, "block", shop)
+        connection.close()
+
+    quick = threading.Thread(target=block_quickly)
     quick.start()
     first = list_changes(before)
     may_commit.set()

@@ -60,7 +60,7 @@ def arm(points: Points) -> None:
             points()
         points()
 
-    JournalFile._atomic = atomic  # type: ignore[method-assign]
+    JournalFile._atomic = atomic  # type: ignore[method-assign, assignment]
     points.around(http.client.HTTPConnection, "request")
     points.around(http.client.HTTPConnection, "getresponse")
     points.around(Frontend, "exchange")

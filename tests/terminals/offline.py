@@ -30,7 +30,7 @@ def grant(**changed: Any) -> str:
     """Write a grant as the site would; who signed it is the site's to check."""
     values: dict[str, Any] = {
         "id": uuid7(),
-        "terminal": UUID(ENROLLED["terminal_id"]),
+        "terminal": UUID(str(ENROLLED["terminal_id"])),
         "policy": 2,
         "issued_at": int(time.time()),
         "currency": "CNY",

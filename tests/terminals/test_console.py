@@ -18,6 +18,7 @@ from terminals.terminal import Terminal
 from terminals.texts import TEXTS
 from terminals.view import draw
 from terminals.watch import Done, ReaderChanged, Tapped
+from tests.terminals.offline import allow, cut, reconnect
 from tests.terminals.recording_site import RecordingSite
 
 CARD = messages.SunCard(uri="https://cards.example.com/t?picc_data=00&cmac=00", entry="tap")
@@ -179,6 +180,30 @@ def test_an_unknown_outcome_can_be_reversed_after_a_question(person: Person, sit
     person.types("xy")
     assert site.balance == 100_000
     assert person.console.shown.queue.count == 0
+
+
+def test_what_was_sold_offline_is_shown_until_it_is_told(person: Person, site: RecordingSite) -> None:
+    allow(site)
+    person.terminal.keep_ready()
+    cut(person.terminal)
+    person.types("12.50\n")
+    person.taps()
+    assert "A P P R O V E D" in person.sees()
+    assert "Approved offline: told to the site when it answers." in person.sees()
+    assert "Sold offline, not told yet: 1 · ¥12.50 · since" in person.sees()
+    person.types("l")
+    assert "离线消费，尚未上传: 1 · ¥12.50" in person.sees()
+    person.types("l")
+    person.types("60\n")
+    person.taps()
+    assert "offline_limit_single" in person.sees()
+
+    reconnect(person.terminal, site)
+    person.console.beat()
+    person.work()
+
+    assert "not told yet" not in person.sees()
+    assert site.balance == 98_750
 
 
 def test_a_torn_tap_is_resumed_by_the_same_card_and_another_one_waits(

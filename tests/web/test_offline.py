@@ -29,7 +29,8 @@ def manager(db: None) -> Desk:
 
 
 def kept(desk: Desk) -> dict[str, Any] | None:
-    return StandIn.objects.filter(store=desk.shop.store).values().first()
+    found = StandIn.objects.filter(store=desk.shop.store).values().first()
+    return None if found is None else dict(found)
 
 
 def test_limits_are_kept_as_typed_in_minor_units(manager: Desk) -> None:

@@ -72,7 +72,8 @@ class LimitsForm(forms.Form):
             "floor_uid": _("With a plain NFC card"),
         }
         for name in AMOUNTS:
-            self.fields[name] = AmountField(currency=currency, label=labels[name], required=False)
+            is_limit = not name.startswith("floor_")
+            self.fields[name] = AmountField(currency=currency, label=labels[name], required=is_limit)
         self.order_fields(["per_transaction", "per_card", "per_terminal", "count", "hours"])
 
     def clean(self) -> dict[str, Any]:
