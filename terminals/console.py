@@ -49,7 +49,7 @@ class Shown:
     torn: Entry | None = None
     # The torn exchange whose outcome could not be found out: its card may be tapped again, to resume it.
     tried: UUID | None = None
-    has_unknown: bool = False
+    unknown: int = 0
     undoable: Entry | None = None
     reader_name: str = ""
     reader_code: str | None = None
@@ -175,9 +175,7 @@ class Console:
             question = questions[key]
             if question == "void" and shown.undoable is None:
                 shown.hint = "nothing_to_undo"
-            elif (question == "cancel" and not shown.has_unknown) or (
-                question == "park" and shown.torn is None
-            ):
+            elif (question == "cancel" and not shown.unknown) or (question == "park" and shown.torn is None):
                 shown.hint = "nothing_pending"
             else:
                 shown.question = question
@@ -313,5 +311,5 @@ class Console:
         self.shown.queue = journal.queue()
         self.shown.exposure = journal.exposure()
         self.shown.torn = journal.find_torn()
-        self.shown.has_unknown = bool(journal.list_unknown())
+        self.shown.unknown = len(journal.list_unknown())
         self.shown.undoable = journal.find_last_undoable()

