@@ -48,7 +48,7 @@ create function ledger_refuse_shortfall_change() returns trigger language plpgsq
 begin
     if (new.account_id, new.id, new.position, new.original_id, new.general_account, new.amount)
         = (old.account_id, old.id, old.position, old.original_id, old.general_account, old.amount)
-        and new.recovered >= old.recovered
+        and new.recovered > old.recovered
     then
         return new;
     end if;
