@@ -14,6 +14,7 @@ from django.db import connection
 from prepaid.cards.lifecycle import Change, change_state
 from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
+from prepaid.ledger.audit import audit
 from prepaid.ledger.errors import IdReused
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
@@ -24,7 +25,7 @@ from prepaid.stored_value.refund import refund
 from prepaid.stored_value.stand_in import advise_load, unknown_account_id
 from tests.offline import LIMITS, advise, allow, told_of
 from tests.shop import Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import take_out
+from tests.stored_value.test_races import change, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -187,12 +188,12 @@ def test_a_reversal_that_came_first_keeps_its_advice_from_moving_anything(shop: 
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("name", "reason"),
     [("block", "card_blocked"), ("report_lost", "card_lost"), ("close", "card_closed")],
 )
-def test_a_card_that_may_not_be_used_is_charged_and_told(shop: Shop, change: Change, reason: str) -> None:
+def test_a_card_that_may_not_be_used_is_charged_and_told(shop: Shop, name: Change, reason: str) -> None:
     held, grant = shop.card(balance=2_000), allow(shop)
-    change_state(held.card.id, change, actor="test", at=shop.at)
+    change_state(held.card.id, name, actor="test", at=shop.at)
 
     answer = advise(shop, held, 500, grant)
 
@@ -378,3 +379,29 @@ def test_without_the_account_s_lock_the_race_lends_wrongly(scratch_db: str) -> N
 
     whole = all(isinstance(one, Answer) and one.hash for one in results)
     assert not (whole and held.row("shortfall") == 5_000)
+
+
+@pytest.mark.parametrize(
+    ("statement", "invariants"),
+    [
+        (
+            "update ledger_account set shortfall = shortfall + 1 where shortfall > 0",
+            {"shortfall_is_the_sum_of_open_shortfalls", "shortfall_is_the_sum_of_its_transfers"},
+        ),
+        ("update ledger_shortfall set recovered = 1", {"shortfall_is_the_sum_of_open_shortfalls"}),
+        ("update ledger_advice set amount = amount + 1", {"advice_is_posted_once"}),
+        (
+            "delete from ledger_shortfall",
+            {"advice_is_posted_once", "shortfall_is_the_sum_of_open_shortfalls"},
+        ),
+    ],
+)
+def test_the_audit_names_what_was_changed_behind_its_back(
+    scratch_db: str, statement: str, invariants: set[str]
+) -> None:
+    shop = open_shop()
+    advise(shop, shop.card(balance=300), 1_000, allow(shop))
+    assert_ledger_is_clean()
+    change(f"set session_replication_role = replica; {statement}")
+
+    assert {finding.invariant for finding in audit()} == invariants
