@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +26,7 @@ from django.db import connection
 
 HASH_KEYS = ("lookup", "pin", "content", "enrolment")
 HASH_KEY_BYTES = 32
+FINGERPRINT_BYTES = 4
 CARD_KEY_BYTES = 16
 NONCE_BYTES = 12
 # A card keeps the version of its keys in one byte, and 0 is the factory's.
@@ -124,6 +126,24 @@ class SiteKeys:
     def _sealing(self) -> AESGCM:
         # A key of its own, derived, so that a file of keys made before can seal too.
         return AESGCM(hmac.digest(self.lookup, b"key that seals", "sha256"))
+
+    @property
+    def fingerprint_key(self) -> bytes:
+        """Give the key of the hot list's fingerprints, which terminals are told. Follows from `lookup`."""
+        return hmac.digest(self.lookup, b"fingerprints of the hot list", "sha256")
+
+    def fingerprint(self, kind: str, identity: bytes) -> bytes:
+        """Make a card's fingerprint from what a terminal sees of it: 4 bytes, shared by many (ADR 0060).
+
+        `kind` is uid, number or qr; `identity` its bytes, or its digits as ASCII.
+        """
+        told = kind.encode() + b":" + identity
+        return hmac.digest(self.fingerprint_key, told, "sha256")[:FINGERPRINT_BYTES]
+
+    def stand_in_key(self, policy_version: int) -> Ed25519PrivateKey:
+        """Give the key that signs stand-in grants under a version of the policy. Follows from `enrolment`."""
+        seed = hmac.digest(self.enrolment, f"stand-in grants {policy_version}".encode(), "sha256")
+        return Ed25519PrivateKey.from_private_bytes(seed)
 
     def _lookup(self, method: bytes, identity: bytes) -> bytes:
         return hmac.digest(self.lookup, method + b":" + identity, "sha256")

@@ -20,11 +20,12 @@ from terminals.amounts import Language, format_money, parse_amount
 from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
-from terminals.identifiers import rrn_of, uuid7
+from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
 from terminals.opening import opened, present
+from terminals.presenting import Presented
 from terminals.receipt import receipt, word
 from terminals.results import (
     Exit,
@@ -39,6 +40,9 @@ from terminals.results import (
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
+# After an online sale the cashier is not kept waiting for a whole day's.
+UPLOADS_AFTER_A_SALE = 2
+
 
 def enrol(options: argparse.Namespace) -> int:
     """Enrol this machine."""
@@ -50,6 +54,8 @@ def enrol(options: argparse.Namespace) -> int:
         enrolment = terminal.enrol(
             folder, site=options.site, code=options.code, reader=options.reader, scanner=options.scanner or ""
         )
+        with Terminal(folder) as till:
+            _catch_up(till)
     if options.json:
         print(msgspec.json.encode(enrolment).decode())
     else:
@@ -62,8 +68,13 @@ def redeem(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "redeem",
-        lambda till, card, amount, entry_id: till.transactions.redeem(
-            card, amount, allow_partial=options.partial, currency=options.currency, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.redeem(
+            shown.card,
+            amount,
+            allow_partial=options.partial,
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
@@ -74,8 +85,13 @@ def load(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "load",
-        lambda till, card, amount, entry_id: till.transactions.load(
-            card, amount, tender=_priced(tender, options, till), currency=options.currency, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.load(
+            shown.card,
+            amount,
+            tender=_priced(tender, options, till),
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
@@ -90,13 +106,13 @@ def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
     with opened(options) as till:
-        card = present(options, till, word("inquiry", options.lang))
-        if card is None:
+        shown = present(options, till, word("inquiry", options.lang))
+        if shown is None:
             return tell(options, no_card())
         try:
-            return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+            return tell(options, result_of_inquiry(till.site.inquire(shown.card)), till)
         except Refused as error:
-            return tell(options, named_for(result_of_error(error), card, at=datetime.now(UTC)))
+            return tell(options, named_for(result_of_error(error), shown.card, at=datetime.now(UTC)))
 
 
 def void(options: argparse.Namespace) -> int:
@@ -115,6 +131,13 @@ def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
     with opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
+        return tell(options, result_of(entry), till)
+
+
+def park(options: argparse.Namespace) -> int:
+    """Put a transaction without a known outcome aside, so that other cards may be taken."""
+    with opened(options) as till:
+        entry = till.transactions.park(options.original) if options.original else till.park_torn()
         return tell(options, result_of(entry), till)
 
 
@@ -156,7 +179,8 @@ def close(options: argparse.Namespace) -> int:
 def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
     """Print a result as JSON, as a receipt, or as a sentence; its exit code returns."""
     if getattr(options, "json", False):
-        print(result.as_json(**more))
+        print(result.as_json(**more), flush=True)
+        _note_shown(result, till)
         return result.exit
     language: Language = getattr(options, "lang", "en")
     if till is not None and result.type is not None:
@@ -167,45 +191,71 @@ def tell(options: argparse.Namespace, result: Result, till: Terminal | None = No
         print(getattr(result.action, language), file=sys.stderr)
     if result.detail and result.outcome != "approved":
         print(f"({result.detail})", file=sys.stderr)
+    _note_shown(result, till)
     return result.exit
+
+
+def _note_shown(result: Result, till: Terminal | None) -> None:
+    if till is not None and result.id is not None:
+        till.journal.mark_shown(result.id)
 
 
 def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
-    begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
+    begin: Callable[[Terminal, Presented, int], Entry],
 ) -> int:
     with opened(options) as till:
         currency = options.currency or till.enrolment.currency
         amount_minor = parse_amount(options.amount, currency)
-        entry_id: UUID = options.id or uuid7()
-        known = till.transactions.find(entry_id)
+        known = till.transactions.find(options.id) if options.id else None
         if known is not None:
             if (known.type, known.amount_minor, known.currency) != (kind, amount_minor, currency):
                 raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
-        resolved = [_brief(entry) for entry in till.transactions.resolve()]
-        if resolved and not options.json:
-            print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
+        before = {entry.id for entry in till.journal.list_unknown()}
+        last = till.journal.list_last(1)
         prompt = format_money(amount_minor, currency, options.lang)
         # Value that comes in is nobody's loss: only what is spent has a floor.
-        card = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
-        if card is None:
-            return tell(options, no_card(), resolved=resolved)
+        shown = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
+        if shown is None:
+            return tell(options, no_card(), resolved=[])
         try:
-            entry = begin(till, card, amount_minor, entry_id)
+            entry = begin(till, shown, amount_minor)
         except KeyboardInterrupt:
-            written = till.journal.find(entry_id)
-            if written is None:
+            written = till.journal.list_last(1)
+            if written == last:
                 raise
-            entry = written
-        result = named_for(result_of(entry), card, at=entry.occurred_at)
-        if result.outcome in {"unknown", "not_sent"}:
-            result = with_cause(result, find_cause(till.folder, result.code or ""))
-            till.record_fault(result.code or "", result.detail or "", entry=card.entry)
-        elif (result.code or "").startswith("CODE-"):
-            till.record_fault(result.code or "", entry=card.entry)
-        return tell(options, result, till, resolved=resolved)
+            [entry] = written
+        result = _named(till, entry, shown.card)
+        found = [till.journal.find(entry_id) for entry_id in sorted(before)]
+        resolved = [_brief(one) for one in found if one is not None and not one.is_pending]
+        if resolved and not options.json:
+            print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
+        told = tell(options, result, till, resolved=resolved, resumed=entry.id in before)
+        if entry.answer is not None:
+            _catch_up(till)
+        return told
+
+
+def _named(till: Terminal, entry: Entry, card: messages.Card) -> Result:
+    """Tell what came of a sale, by what was presented and by the cause that the diagnosis found."""
+    result = named_for(result_of(entry), card, at=entry.occurred_at)
+    if result.outcome in {"unknown", "not_sent"}:
+        result = with_cause(result, find_cause(till.folder, result.code or ""))
+        till.record_fault(result.code or "", result.detail or "", entry=card.entry)
+    elif (result.code or "").startswith("CODE-"):
+        till.record_fault(result.code or "", entry=card.entry)
+    return result
+
+
+def _catch_up(till: Terminal) -> None:
+    """Use the moment that the site answers: tell what was sold offline, and keep ready for the next time."""
+    try:
+        till.transactions.upload(UPLOADS_AFTER_A_SALE)
+        till.keep_ready()
+    except (ConnectionFault, Refused) as fault:
+        till.record_fault(fault.code, fault.detail)
 
 
 def _resolve(options: argparse.Namespace) -> int:
@@ -214,6 +264,7 @@ def _resolve(options: argparse.Namespace) -> int:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()
+            till.keep_ready()
         except (ConnectionFault, Refused) as error:
             cause = error
         after = [till.journal.find(entry.id) or entry for entry in before]
@@ -235,12 +286,18 @@ def _tell_queue(
     if options.json:
         shown = msgspec.to_builtins(state) | {
             "currency": currency,
+            "stand_in": msgspec.to_builtins(journal.exposure()),
             "entries": entries,
             "resolved": resolved or [],
         }
         print(json.dumps(shown, ensure_ascii=False))
         return
+    exposure = journal.exposure()
     print(f"{state.count} · {format_money(state.amount, currency)}")
+    if exposure.count:
+        print(
+            f"{word('stand_in', options.lang)}: {exposure.count} · {format_money(exposure.amount, currency)}"
+        )
     for entry in [*entries, *(resolved or [])]:
         amount = entry["amount"]
         money = format_money(amount, currency) if isinstance(amount, int) else ""

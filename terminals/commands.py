@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     _add_sales(commands, common)
     _add_undo(commands, common)
     _add_personalise(commands, common)
+    _add_park(commands, common)
     _add_upkeep(commands, common)
     add_simulator_arguments(commands)
     return top
@@ -177,6 +178,14 @@ def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     reverse.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the oldest)")
     reverse.add_argument("--operator", metavar="CODE", help="who is at the terminal")
     reverse.set_defaults(run=actions.reverse)
+
+
+def _add_park(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    park = commands.add_parser(
+        "park", parents=[common], help="put a transaction without a known outcome aside, to take other cards"
+    )
+    park.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the oldest)")
+    park.set_defaults(run=actions.park)
 
 
 def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:

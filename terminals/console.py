@@ -6,21 +6,19 @@ Knows keys by name, taps and results; must not know curses, threads or HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from terminals import messages
 from terminals.amounts import UNITS, Language, is_amount_begun, parse_amount
 from terminals.batches import ClosedBatch
 from terminals.doctor import Finding, diagnose, examine, find_cause
-from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError
+from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError, TornTap
 from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.payloads import PayloadRefused, card_of
 from terminals.presenting import Presented, tapped
 from terminals.results import (
-    Result,
     named_for,
     result_of,
     result_of_error,
@@ -28,44 +26,12 @@ from terminals.results import (
     with_cause,
 )
 from terminals.scanners import Scanned, ScannerChanged
+from terminals.shown import MODES, Question, Shown
 from terminals.state import ReaderNotes
 from terminals.terminal import Terminal
 from terminals.watch import Done, Event, ReaderChanged, Tapped
 
-Mode = Literal["redeem", "load", "balance"]
-Question = Literal["void", "cancel", "close", "quit"]
-MODES: tuple[Mode, ...] = ("redeem", "load", "balance")
 HISTORY = 5
-
-
-@dataclass
-class Shown:
-    """Everything that the screen shows."""
-
-    language: Language
-    # What is typed: the store's money, or a unit that cards count in its place.
-    currency: str
-    money: str
-    mode: Mode = "redeem"
-    typed: str = ""
-    is_armed: bool = False
-    working: str | None = None
-    question: Question | None = None
-    hint: str = ""
-    result: Result | None = None
-    batch: ClosedBatch | None = None
-    findings: list[Finding] | None = None
-    last: list[Entry] = field(default_factory=list)
-    queue: messages.QueueState = field(default_factory=lambda: messages.QueueState(count=0, amount=0))
-    undoable: Entry | None = None
-    reader_name: str = ""
-    reader_code: str | None = None
-    card_code: str = ""
-    scanner_code: str | None = None
-    keying: Keying | None = None
-    site_code: str | None = None
-    is_locked: bool = False
-    is_ended: bool = False
 
 
 class Console:
@@ -114,7 +80,7 @@ class Console:
 
     def start(self) -> None:
         """Find out what an earlier run left unknown."""
-        if self.shown.queue.count:
+        if self.shown.torn is not None:
             self._work("resolve", self._terminal.transactions.resolve)
 
     def beat(self) -> None:
@@ -170,7 +136,7 @@ class Console:
         if shown.is_locked:
             shown.result = result_of_error(StateError("SW-TAMP-01"))
             return
-        if shown.queue.count:
+        if shown.torn is not None and shown.tried != shown.torn.id:
             # What looked like a failure may have been paid: its outcome is shown before the next is taken.
             self._work("resolve", self._terminal.transactions.resolve)
             return
@@ -182,7 +148,7 @@ class Console:
         modes = {"r": "redeem", "f1": "redeem", "t": "load", "f2": "load", "b": "balance", "f3": "balance"}
         questions: dict[str, Question] = {
             "v": "void", "f4": "void", "c": "close", "f6": "close", "x": "cancel", "f9": "cancel",
-            "f10": "quit",
+            "p": "park", "f10": "quit",
         }  # fmt: skip
         shown.hint = ""
         if key in modes:
@@ -193,7 +159,7 @@ class Console:
             question = questions[key]
             if question == "void" and shown.undoable is None:
                 shown.hint = "nothing_to_undo"
-            elif question == "cancel" and not shown.queue.count:
+            elif (question == "cancel" and not shown.unknown) or (question == "park" and shown.torn is None):
                 shown.hint = "nothing_pending"
             else:
                 shown.question = question
@@ -225,6 +191,8 @@ class Console:
             self._work("void", self._terminal.void_last)
         elif question == "cancel":
             self._work("cancel", self._terminal.cancel_pending)
+        elif question == "park":
+            self._work("park", self._terminal.park_torn)
         elif question == "close":
             self._work("close", self._terminal.close_batch)
 
@@ -276,12 +244,13 @@ class Console:
         shown, terminal = self.shown, self._terminal
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
         present, currency = terminal.card_to_present, shown.currency
-        transactions = terminal.transactions
+        sell, uid = terminal.transactions, presented.uid
         if shown.mode == "load":
-            self._work("load", lambda: transactions.load(present(presented), amount, currency=currency))
+            self._work("load", lambda: sell.load(present(presented), amount, currency=currency, uid=uid))
         else:
             self._work(
-                "redeem", lambda: transactions.redeem(present(presented, amount), amount, currency=currency)
+                "redeem",
+                lambda: sell.redeem(present(presented, amount), amount, currency=currency, uid=uid),
             )
 
     def _reader_changed(self, event: ReaderChanged) -> None:
@@ -342,8 +311,11 @@ class Console:
         if self._card is not None and entry.type in {"redeem", "load"}:
             result = named_for(result, self._card, at=entry.occurred_at)
         self.shown.result = result
+        self._terminal.journal.mark_shown(entry.id)
         self.shown.typed = ""
-        if result.outcome in {"unknown", "not_sent"}:
+        if result.stand_in:
+            self.shown.site_code = entry.code
+        elif result.outcome in {"unknown", "not_sent"}:
             self._find_cause(result.code or "")
             self.shown.site_code = result.code
         else:
@@ -355,6 +327,7 @@ class Console:
         self.shown.site_code = ""
         if sales or entries:
             self.shown.result = result_of((sales or entries)[-1])
+            self._terminal.journal.mark_shown((sales or entries)[-1].id)
         else:
             self.shown.hint = "nothing_pending"
 
@@ -367,6 +340,10 @@ class Console:
             self.shown.site_code = error.code
         if error.code == "SW-TAMP-01":
             self.shown.is_locked = True
+        torn = self._terminal.journal.find_torn()
+        if work == "resolve" and torn is not None:
+            self.shown.tried = torn.id
+            error = TornTap(torn.id, error.detail)
         if work != "beat":
             result = result_of_error(error)
             if work == "inquire" and self._card is not None:
@@ -403,4 +380,7 @@ class Console:
         journal = self._terminal.journal
         self.shown.last = journal.list_last(HISTORY)
         self.shown.queue = journal.queue()
+        self.shown.exposure = journal.exposure()
+        self.shown.torn = journal.find_torn()
+        self.shown.unknown = len(journal.list_unknown())
         self.shown.undoable = journal.find_last_undoable()

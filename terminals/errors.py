@@ -5,6 +5,8 @@ Knows codes; the sentences for them stand in faults.py.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from terminals.messages import Retry
 
 
@@ -68,6 +70,19 @@ class TryAgain(AnswerUnknown):
     def __init__(self, code: str, detail: str = "", *, retry_after_s: float) -> None:
         super().__init__(code, detail)
         self.retry_after_s = retry_after_s
+
+
+class TornTap(TerminalError):
+    """An exchange began and nobody knows how it ended: the same card is tapped again, no other one begins.
+
+    Nothing new was written or sent. `entry_id` is what has to be resolved or parked first.
+    """
+
+    retry: Retry = "same"
+
+    def __init__(self, entry_id: UUID, detail: str = "") -> None:
+        super().__init__("NFC-TORN-01", detail)
+        self.entry_id = entry_id
 
 
 class JournalError(TerminalError):

@@ -318,12 +318,45 @@ _TABLE = (
         ("The open batch holds nothing that can be undone", "当前批次没有可撤销的交易"),
         ("No transaction here can be undone", "没有可撤销的交易"),
         ("Look for it by its reference.", "请按参考号查找。")),
+    _cause("nothing_to_park", 1, "never", "operator",
+        ("Every transaction's outcome is known", "所有交易结果均已知"),
+        ("No transaction here waits for its outcome", "没有结果未知的交易"),
+        ("Nothing is to be done.", "无需处理。")),
+    # Why a purchase is not approved while the site cannot be reached.
+    _cause("offline_too_long", 3, "same", "operator",
+        ("The grant of the site is older than it may be", "网站的离线授权已过期"),
+        ("Offline for too long: connect first", "离线时间过长，请先联网"),
+        ("Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
+    _cause("offline_card_unchecked", 2, "same", "customer",
+        ("Nothing of the card can be checked without the site", "没有网站时无法核对此卡"),
+        ("This card cannot be taken offline", "离线时不能使用此卡"),
+        ("Tap the card itself, or take another tender.", "请直接刷卡，或用其他支付方式。")),
+    _cause("offline_card_hot", 3, "never", "manager",
+        ("The card's fingerprint is on the hot list", "卡片指纹在黑名单上"),
+        ("This card is blocked or lost", "此卡已冻结或挂失"),
+        ("Take another tender and call the manager.", "请用其他支付方式，并联系经理。")),
+    _cause("offline_limit_single", 1, "new", "operator",
+        ("The amount is over the limit of one purchase offline", "金额超过离线单笔限额"),
+        ("Too much for one purchase offline", "超过离线单笔限额"),
+        ("Take a smaller amount, or another tender.", "请减少金额，或用其他支付方式。")),
+    _cause("offline_limit_card", 1, "same", "customer",
+        ("One card's purchases under the grant reach their limit", "同一张卡的离线消费达到上限"),
+        ("This card has spent its limit offline", "此卡离线消费已达上限"),
+        ("Take another tender until the site answers.", "联网前请用其他支付方式。")),
+    _cause("offline_limit_terminal", 2, "same", "operator",
+        ("This terminal's purchases under the grant reach their limit", "本终端的离线消费达到上限"),
+        ("This terminal has sold its limit offline", "本终端离线交易已达上限"),
+        ("Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
     _cause("nothing_to_close", 1, "never", "operator",
         ("No transaction since the last batch", "上次批结后没有交易"),
         ("The batch is empty", "当前批次没有交易"),
         ("Nothing is to be done.", "无需处理。")),
 )  # fmt: skip
 CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
+
+
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
 
 
 def cause_of(code: str) -> Cause:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from terminals import __version__, attestation, messages, scan_test, standby
+from terminals import __version__, attestation, messages, scan_test
 from terminals.connection import CLOCK_OFF_S_MAX
 from terminals.errors import Refused
 from terminals.examination import look_at_power
@@ -20,6 +20,8 @@ from terminals.site import Site
 from terminals.state import SiteNotes, StateFolder
 
 INTERVAL_S = 60.0
+# A site that did not answer is asked more often, so that the terminal is online again by itself.
+OFFLINE_INTERVAL_S = 10.0
 QUEUE_WARNING_COUNT = 1
 
 
@@ -35,7 +37,6 @@ def tell_health(
     queue = journal.queue()
     enrolment = folder.enrolment()
     files_hash = attestation.hash_of(enrolment)
-    held = standby.read_held(folder)
     heartbeat = messages.Heartbeat(
         agent_version=__version__,
         files_hash=files_hash,
@@ -43,8 +44,8 @@ def tell_health(
         queue=queue,
         components=list_components(site, queue, reader_code, scan_test.last_result(folder)),
         faults=[fault for _, fault in faults],
-        policy_version=held.policy_version,
-        hot_list_version=held.hot_list_version,
+        policy_version=folder.stand_in_notes().policy_version,
+        hot_list_version=folder.hot_list().version,
     )
     try:
         answer = site.tell_health(heartbeat)
@@ -60,7 +61,6 @@ def tell_health(
     if answer.name and answer.name != enrolment.name:
         # A standby that was promoted goes by the name of the terminal that it stands in for.
         folder.save_enrolment(msgspec.structs.replace(enrolment, name=answer.name))
-    standby.synchronise(site, folder, answer)
     return answer
 
 

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 AMOUNT_MINOR_MAX = 10**12
 BODY_BYTES_MAX = 256 * 1024
-ADVICES_MAX = 500
 
 AmountMinor = Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Integer minor units.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code.")]
@@ -28,7 +27,6 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
 CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
-Technology = Literal["ntag424", "desfire", "felica_lite_s"]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]
@@ -108,6 +106,12 @@ class Tender(Message, frozen=True, kw_only=True, omit_defaults=True):
 # Transactions
 
 
+class StandInProof(Message, frozen=True, kw_only=True):
+    """Under which grant a terminal approved a transaction by itself."""
+
+    grant: Annotated[str, Meta(max_length=1024)]
+
+
 class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     """What every transaction carries; `id` is a UUIDv7 made by the caller and is the idempotency key."""
 
@@ -116,6 +120,8 @@ class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     occurred_at: Moment
     operator: Operator | None = None
     note: Note | None = None
+    # Left out where it is not set: what is told at once has the content that it always had.
+    stand_in: StandInProof | UnsetType = UNSET
 
 
 class Load(Posting, frozen=True, kw_only=True, tag="load"):
@@ -222,7 +228,7 @@ class Answer(Said, frozen=True, kw_only=True):
     hash: str | None
 
 
-# Inquiry, and conversations with a card: the site makes every command, the terminal carries it
+# Inquiry
 
 
 class InquiryRequest(Message, frozen=True, kw_only=True):
@@ -248,41 +254,6 @@ class Inquiry(Said, frozen=True, kw_only=True):
     available: int
     held: int
     expires_on: str | None
-
-
-class ChallengeRequest(Message, frozen=True, kw_only=True):
-    """Ask for a challenge to a card, named by its SUN address or by its UID (of FeliCa its IDm)."""
-
-    technology: Technology
-    uid: CardUid | None = None
-    uri: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
-
-
-class PersonaliseRequest(Message, frozen=True, kw_only=True):
-    """Put an issued card's keys onto the blank on the reader and bind the two; again goes on after a tear."""
-
-    number: Annotated[str, Meta(min_length=8, max_length=32)]
-    technology: Technology = "ntag424"
-    uid: CardUid | None = None
-
-
-class CardResponses(Message, frozen=True, kw_only=True):
-    """What the card answered, one answer for each command, status words included."""
-
-    responses: Annotated[list[Hex], Meta(max_length=64)]
-
-
-class CardStep(Said, frozen=True, kw_only=True, omit_defaults=True):
-    """What to send to the card next, in order, hexadecimal: whole APDUs, or FeliCa frames with their length.
-
-    A challenge ends with `token`, good for 60 s, a personalisation with `card` and the version read back.
-    """
-
-    session: UUID | None = None
-    commands: list[str] = []
-    token: str | None = None
-    card: CardShown | None = None
-    key_version: int | None = None
 
 
 # Enrolment, policy and health

@@ -6,6 +6,8 @@ Knows the options that commands share; must not know what a command does with th
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,20 +54,22 @@ def opened(options: argparse.Namespace) -> Iterator[Terminal]:
 
 def present(
     options: argparse.Namespace, till: Terminal, prompt: str, *, spent_minor: int | None = None
-) -> messages.Card | None:
-    """Take the card that the options name, or wait for one; None when none came in time."""
+) -> Presented | None:
+    """Take the card that the options name, or wait for one, and have it prove itself; None: none came."""
     pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
     if options.number:
-        return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
+        return Presented(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
     if options.qr:
-        return messages.QrCard(code=options.qr, entry="keyed")
+        return Presented(messages.QrCard(code=options.qr, entry="keyed"))
     if options.code:
         text = sys.stdin.readline() if options.code == "-" else options.code
-        return card_of(text, entry="scan", pin=pin or None)
-    till.refresh_policy()
+        return Presented(card_of(text, entry="scan", pin=pin or None))
+    with contextlib.suppress(ConnectionFault, Refused):
+        till.keep_ready()
 
-    def use(presented: Presented) -> messages.Card:
-        return with_pin(till.card_to_present(presented, spent_minor), pin)
+    def use(presented: Presented) -> Presented:
+        card = with_pin(till.card_to_present(presented, spent_minor), pin)
+        return dataclasses.replace(presented, card=card)
 
     scanner = options.scanner or till.enrolment.scanner
     if not scanner:

@@ -21,6 +21,7 @@ from terminals.errors import JournalError, TerminalError
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.site import Site
+from terminals.stand_in import StandIn
 from terminals.terminal import Terminal
 from terminals.texts import text
 from terminals.transactions import Transactions
@@ -55,7 +56,11 @@ def recover(successor: Terminal, journal_file: Path) -> Recovered:
         journal.check()
         pending = journal.list_pending()
         transactions = Transactions(
-            site=Site(connection), journal=journal, currency=successor.enrolment.currency, guard=_nothing_new
+            site=Site(connection),
+            journal=journal,
+            stand_in=StandIn(successor.folder, journal),
+            currency=successor.enrolment.currency,
+            guard=_nothing_new,
         )
         error: TerminalError | None = None
         try:

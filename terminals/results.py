@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.errors import (
     AmountError,
     AnswerUnknown,
@@ -21,9 +21,10 @@ from terminals.errors import (
     Refused,
     StateError,
     TerminalError,
+    TornTap,
 )
 from terminals.examination import Finding
-from terminals.faults import cause_of
+from terminals.faults import OFFLINE_CODES, cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
 from terminals.messages import Texts
@@ -90,6 +91,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
     suggested_tender: str | None = None
     key_version: int | None = None
+    stand_in: bool = False
     exit: int = 0
 
     def as_json(self, **more: Any) -> str:
@@ -101,8 +103,12 @@ def result_of(entry: Entry) -> Result:
     """Tell what came of a transaction."""
     if entry.answer is not None:
         return _answered(entry, entry.answer)
+    if entry.state == "stand_in":
+        return _approved_offline(entry)
     if entry.state == "refused":
         return _failed(entry.code or "refused", "refused", "no", entry)
+    if entry.state == "cancelled" and entry.code in OFFLINE_CODES:
+        return _failed(entry.code or "", "declined", "no", entry)
     if entry.state == "cancelled":
         return _failed(entry.code or "NET-SRV-01", "not_sent", "no", entry)
     return _failed(entry.code or "NET-SRV-01", "unknown", "unknown", entry)
@@ -120,6 +126,8 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(
             error.code, "refused", "no", detail=error.detail, leave=Exit.NOT_READY if locked else None
         )
+    if isinstance(error, TornTap):
+        return _failed(error.code, "not_sent", "no", detail=error.detail, leave=Exit.UNKNOWN)
     if isinstance(error, NothingSent | AnswerUnknown):
         return _failed(error.code, "not_sent", "no", detail=error.detail)
     if isinstance(error, StateError | JournalError):
@@ -178,7 +186,30 @@ def result_of_inquiry(inquiry: messages.Inquiry) -> Result:
     )
 
 
-def result_of_personalisation(step: messages.CardStep) -> Result:
+def _approved_offline(entry: Entry) -> Result:
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en="Approved offline: told to the site when it answers.", zh="已离线批准，联网后自动上传。"
+        ),
+        action=None,
+        money_moved="yes",
+        retry="never",
+        fix=None,
+        type=entry.type,
+        id=entry.id,
+        rrn=rrn_of(entry.id),
+        sequence=entry.sequence,
+        amount=entry.amount_minor,
+        approved_amount=entry.amount_minor,
+        currency=entry.currency,
+        occurred_at=entry.occurred_at,
+        stand_in=True,
+    )
+
+
+def result_of_personalisation(step: card_steps.CardStep) -> Result:
     """Tell that a blank became a card, with the version of its keys as it was read back."""
     version = step.key_version
     return Result(

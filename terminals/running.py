@@ -20,7 +20,7 @@ from terminals import messages
 from terminals.console import Console
 from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, StateError, TerminalError
-from terminals.heartbeat import INTERVAL_S
+from terminals.heartbeat import INTERVAL_S, OFFLINE_INTERVAL_S
 from terminals.lock import AgentLock
 from terminals.payloads import PayloadRefused, card_of
 from terminals.presenting import Presented, tapped
@@ -93,7 +93,7 @@ def _loop(
     while not ended.is_set() and not console.shown.is_ended:
         if time.monotonic() >= beat_at:
             console.beat()
-            beat_at = time.monotonic() + INTERVAL_S
+            beat_at = time.monotonic() + (OFFLINE_INTERVAL_S if console.shown.site_code else INTERVAL_S)
         width, height = screen.size()
         screen.show(draw(console.shown, terminal.enrolment, datetime.now(UTC), width=width, height=height))
         for key in screen.wait():

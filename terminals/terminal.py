@@ -6,11 +6,10 @@ Knows how the parts are made from the state folder; must not know who uses them.
 from __future__ import annotations
 
 import base64
-import contextlib
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import msgspec
@@ -25,6 +24,7 @@ from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
 from terminals.presenting import Presented
 from terminals.site import Site
+from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
 
@@ -53,9 +53,11 @@ class Terminal:
         )
         self.site = Site(self.connection)
         self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
+        self.stand_in = StandIn(folder, self.journal)
         self.transactions = Transactions(
             site=self.site,
             journal=self.journal,
+            stand_in=self.stand_in,
             currency=self.enrolment.currency,
             operator=operator,
             patience=patience,
@@ -76,10 +78,43 @@ class Terminal:
 
     def cancel_pending(self) -> Entry:
         """Reverse the oldest transaction without a known outcome; TerminalError where there is none."""
-        for entry in self.journal.list_pending():
+        for entry in self.journal.list_unknown():
             if entry.type not in {"void", "reversal"}:
                 return self.transactions.reverse(entry.id)
         raise TerminalError("nothing_to_undo")
+
+    def park_torn(self) -> Entry:
+        """Park the exchange that holds others up; TerminalError where there is none."""
+        torn = self.journal.find_torn()
+        if torn is None:
+            raise TerminalError("nothing_to_park")
+        return self.transactions.park(torn.id)
+
+    def keep_ready(self, heard: messages.HeartbeatAnswer | None = None) -> None:
+        """Ask what this terminal may do: the policy with each heartbeat, a grant and the hot list when due.
+
+        Raises as Connection.call.
+        """
+        at = now()
+        is_due = self.stand_in.is_due(
+            at,
+            policy_version=heard.policy_version if heard else None,
+            hot_list_version=heard.hot_list_version if heard else None,
+        )
+        if heard is None and not is_due:
+            return
+        policy = self.site.policy()
+        self._keep_policy(policy)
+        if is_due:
+            # A spare holds the list too, so that it can take over at once.
+            self.stand_in.keep(policy, self.site.hot_list(self.folder.hot_list().version), at)
+
+    def _keep_policy(self, policy: dict[str, Any]) -> None:
+        """Keep what the site asks for, such as the challenge floor; grants have a file of their own."""
+        kept = {name: value for name, value in policy.items() if name != "stand_in"}
+        if kept != self.enrolment.policy:
+            self.enrolment = msgspec.structs.replace(self.enrolment, policy=kept)
+            self.folder.save_enrolment(self.enrolment)
 
     def close_batch(self) -> ClosedBatch:
         """Resolve what is unresolved, then close the open batch."""
@@ -87,12 +122,17 @@ class Terminal:
         return close_batch(self.site, self.journal)
 
     def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        """Tell the site how this terminal is, and ask what it may do."""
-        answer = tell_health(
-            site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code
-        )
-        self.refresh_policy()
-        return answer
+        """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready."""
+        heard = self._hear(reader_code)
+        self.transactions.upload()
+        self.keep_ready(heard)
+        return heard
+
+    def _hear(self, reader_code: str | None) -> messages.HeartbeatAnswer:
+        heard = tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        # A standby that was promoted has another name now.
+        self.enrolment = self.folder.enrolment()
+        return heard
 
     def card_to_present(self, presented: Presented, amount_minor: int | None = None) -> messages.Card:
         """Give what the site is told of a card: of a tap above the policy's floor, the proof of a challenge.
@@ -110,14 +150,6 @@ class Terminal:
         """Ask for the balance of a presented card."""
         return self.site.inquire(self.card_to_present(presented))
 
-    def refresh_policy(self) -> None:
-        """Ask for the policy and keep it; a site that does not answer leaves the one that is known."""
-        with contextlib.suppress(ConnectionFault, Refused):
-            policy = self.site.policy()
-            if policy != self.enrolment.policy:
-                self.enrolment = msgspec.structs.replace(self.enrolment, policy=policy)
-                self.folder.save_enrolment(self.enrolment)
-
     def see_that_it_may_sell(self) -> None:
         """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.
 
@@ -129,7 +161,7 @@ class Terminal:
         if not (notes.locked or notes.standby or changed):
             return
         try:
-            answer = self.tell_health(None)
+            answer = self._hear(None)
         except Refused as refusal:
             raise StateError(refusal.code, refusal.detail) from refusal
         except ConnectionFault as fault:

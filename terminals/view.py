@@ -11,7 +11,6 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from terminals.amounts import UNITS, Language, format_amount, format_money, unit_word
-from terminals.console import MODES, Shown
 from terminals.doctor import MARKS, detail_in, first_fault
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
@@ -19,6 +18,7 @@ from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
+from terminals.shown import MODES, Shown
 from terminals.state import Enrolment
 from terminals.texts import text
 
@@ -67,7 +67,11 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
         rows += [*_amount(shown), _hint(shown, width)]
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
-    foot: list[Row] = [_status(shown), [(_cut(text("keys", shown.language), width), "dim")]]
+    foot: list[Row] = [
+        *_exposure(shown, enrolment, width),
+        _status(shown),
+        [(_cut(text("keys", shown.language), width), "dim")],
+    ]
     rows = rows[: height - len(foot)]
     return [*rows, *([] for _ in range(height - len(foot) - len(rows))), *foot]
 
@@ -174,7 +178,7 @@ def _result_lines(result: Result, shown: Shown, style: Style, width: int) -> Ite
     amounts = "   ".join(_amounts(result, shown))
     if amounts:
         yield amounts
-    if result.outcome != "approved":
+    if result.outcome != "approved" or result.stand_in:
         said = [result.message] if result.action is None else [result.message, result.action]
         yield from _wrap(" · ".join(getattr(texts, language) for texts in said), width - 6)[:2]
     facts = [] if is_inquiry else [text(f"moved_{result.money_moved}", language)]
@@ -256,6 +260,18 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
     return rows
 
 
+def _exposure(shown: Shown, enrolment: Enrolment, width: int) -> list[Row]:
+    """Say what was sold offline and is not told yet, as long as there is any."""
+    if not shown.exposure.count or shown.exposure.oldest_at is None:
+        return []
+    language = shown.language
+    oldest = shown.exposure.oldest_at.astimezone(ZoneInfo(enrolment.timezone))
+    money = format_money(shown.exposure.amount, shown.currency)
+    told = f" {text('exposure', language)}: {shown.exposure.count} · {money} · "
+    told += f"{text('since', language)} {oldest:%m-%d %H:%M}"
+    return [[(_cut(told, width), "warn")]]
+
+
 def _status(shown: Shown) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
@@ -267,7 +283,7 @@ def _status(shown: Shown) -> Row:
         ("site", site, shown.site_code),
         ("reader", reader, shown.reader_code),
         *scanner,
-        ("queue", str(shown.queue.count), "SW-QUE-01" if shown.queue.count else ""),
+        ("queue", str(shown.unknown), "SW-QUE-01" if shown.unknown else ""),
     ):
         style: Style = "bad" if code else "plain"
         value = said if name == "queue" else code or said

@@ -14,7 +14,7 @@ import msgspec
 from prepaid.api.models import Allowance
 from prepaid.cards.models import Credential, Program
 from prepaid.stored_value.issue import IssuedCard
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.connection import Connection, Reply, _known
 from terminals.conversations import card_to_present, personalise, prove
 from terminals.readers import Tap
@@ -83,7 +83,7 @@ class Desk:
 
     def personalise(
         self, card: Chip, number: str | None, faults: Mapping[int, Injected] | None = None
-    ) -> messages.CardStep:
+    ) -> card_steps.CardStep:
         """Personalise a blank; faults happen at frames counted from the first one after the tap."""
         assert number is not None
         tap = self.lay(card)

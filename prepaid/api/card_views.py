@@ -18,7 +18,7 @@ from prepaid.cards.challenge import begin_challenge, continue_challenge
 from prepaid.cards.models import Card
 from prepaid.cards.personalise import begin_personalisation, continue_personalisation
 from prepaid.cards.sessions import Step
-from terminals import messages
+from terminals import card_steps, messages
 
 
 class ChallengeView(ApiView):
@@ -29,7 +29,7 @@ class ChallengeView(ApiView):
 
     def post(self, request: Request) -> Response:
         """Give the first commands for the card on the terminal's reader."""
-        message: messages.ChallengeRequest = self.read(messages.ChallengeRequest)
+        message: card_steps.ChallengeRequest = self.read(card_steps.ChallengeRequest)
         if message.uid is None and message.uri is None:
             raise malformed({"uid": "A card is named by its uid or its uri."})
         if message.uid is None and message.technology != "ntag424":
@@ -51,11 +51,11 @@ class ChallengeStepView(ApiView):
 
     def post(self, request: Request, session: str) -> Response:
         """Take the card's answers."""
-        responses = _responses(self.read(messages.CardResponses))
+        responses = _responses(self.read(card_steps.CardResponses))
         step = continue_challenge(
             _session(session), terminal_id=self.caller.origin.id, responses=responses, at=_now()
         )
-        return Response(messages.CardStep(commands=_hex(step), token=step.token))
+        return Response(card_steps.CardStep(commands=_hex(step), token=step.token))
 
 
 class PersonaliseView(ApiView):
@@ -66,7 +66,7 @@ class PersonaliseView(ApiView):
 
     def post(self, request: Request) -> Response:
         """Store the intent and give the first commands for the blank on the terminal's reader."""
-        message: messages.PersonaliseRequest = self.read(messages.PersonaliseRequest)
+        message: card_steps.PersonaliseRequest = self.read(card_steps.PersonaliseRequest)
         step = begin_personalisation(
             message.number,
             terminal_id=self.caller.origin.id,
@@ -85,15 +85,15 @@ class PersonaliseStepView(ApiView):
 
     def post(self, request: Request, session: str) -> Response:
         """Take the blank's answers."""
-        responses = _responses(self.read(messages.CardResponses))
+        responses = _responses(self.read(card_steps.CardResponses))
         step = continue_personalisation(
             _session(session), terminal_id=self.caller.origin.id, responses=responses, at=_now()
         )
         if step.card_id is None:
-            return Response(messages.CardStep(commands=_hex(step)))
+            return Response(card_steps.CardStep(commands=_hex(step)))
         card = Card.objects.select_related("program").get(pk=step.card_id)
         shown = messages.CardShown(number_masked=card.number_masked, program=card.program.code)
-        return Response(messages.CardStep(card=shown, key_version=step.key_version))
+        return Response(card_steps.CardStep(card=shown, key_version=step.key_version))
 
 
 def _session(text: str) -> UUID:
@@ -103,12 +103,12 @@ def _session(text: str) -> UUID:
         raise ProblemError("not_found", "There is no such conversation with a card.") from None
 
 
-def _responses(message: messages.CardResponses) -> list[bytes]:
+def _responses(message: card_steps.CardResponses) -> list[bytes]:
     return [bytes.fromhex(response) for response in message.responses]
 
 
-def _commands(step: Step) -> messages.CardStep:
-    return messages.CardStep(session=step.session, commands=_hex(step))
+def _commands(step: Step) -> card_steps.CardStep:
+    return card_steps.CardStep(session=step.session, commands=_hex(step))
 
 
 def _hex(step: Step) -> list[str]:

@@ -41,6 +41,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "occurred_at": "2026-11-23T09:30:00.120Z",
         "allow_partial": False,
     },
+    "post_transactions_advices": {
+        "items": [
+            {
+                "id": "019ab0a4-2c78-7000-8000-5eed5eed5eed",
+                "type": "redeem",
+                "card": _CARD,
+                "amount": 1250,
+                "currency": "CNY",
+                "sequence": 43,
+                "occurred_at": "2026-11-23T09:35:00.120Z",
+                "stand_in": {"grant": "WyIwMTlhYjBhNC0uLi4iXQ.c2lnbmF0dXJl"},
+            }
+        ]
+    },
     "post_batches_close": {
         "first_sequence": 1,
         "last_sequence": 42,

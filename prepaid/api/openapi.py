@@ -93,6 +93,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name in ("transaction_id", "session")
         if f"{{{name}}}" in operation.path
     ]
+    whole = {"type": "integer", "minimum": 0, "default": 0}
+    found += [{"name": name, "in": "query", "required": False, "schema": whole} for name in operation.query]
     if operation.is_signed:
         found.append({"name": "Signature-Input", "in": "header", "required": True, "schema": text})
         if operation.request is not None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec import UnsetType
+
 from prepaid.api.bodies import find_unshowable
 from prepaid.api.problems import malformed
 from prepaid.cards.presentation import present
@@ -29,8 +31,15 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
 
     Raises the problem `malformed`, IdReused, SequenceReused and TryAgain.
     """
+    if not isinstance(message.stand_in, UnsetType):
+        raise malformed({"stand_in": "What was approved offline is told as an advice."})
+    return perform(request_of(origin, message, at=at), message)
+
+
+def request_of(origin: Origin, message: messages.Transaction, *, at: datetime) -> Request:
+    """Say who asks, when, and under which id and content. Raises the problem `malformed`."""
     _check(message)
-    request = Request(
+    return Request(
         id=message.id,
         origin=origin,
         # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
@@ -41,6 +50,11 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
         operator=message.operator or "",
         note=message.note or "",
     )
+
+
+def perform(request: Request, message: messages.Transaction) -> Answer:
+    """Make the call of a request that was read and checked; raises IdReused, SequenceReused and TryAgain."""
+    at = request.recorded_at
     match message:
         case messages.Redeem():
             amount = Money(message.amount, message.currency)
@@ -52,10 +66,8 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
         case messages.Reversal():
             return reverse(request, message.original)
         case messages.Hold():
-            amount, expires_at = (
-                Money(message.amount, message.currency),
-                at + timedelta(seconds=message.expires_in_s),
-            )
+            amount = Money(message.amount, message.currency)
+            expires_at = at + timedelta(seconds=message.expires_in_s)
             return hold(request, present(message.card, at=at), amount, expires_at=expires_at)
         case messages.Capture():
             return capture(request, message.original, Money(message.amount, message.currency))

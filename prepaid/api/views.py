@@ -21,13 +21,22 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from prepaid.api import problems
+from prepaid.api.advices import record_items
 from prepaid.api.authentication import Caller, RememberingAuthentication, TerminalAuthentication
-from prepaid.api.bodies import JsonOnly, MessageRenderer, RawParser, find_unshowable, read_message
+from prepaid.api.bodies import (
+    JsonOnly,
+    MessageRenderer,
+    RawParser,
+    find_unshowable,
+    read_envelope,
+    read_message,
+)
 from prepaid.api.problems import ProblemError, malformed
 from prepaid.api.signatures import CLOCK_TOLERANCE_S
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
 from prepaid.cards.challenge import find_challenge_floor
+from prepaid.cards.hot_list import hot_list_version, list_changes
 from prepaid.cards.presentation import Presentation, present
 from prepaid.settlement.batches import close_batch
 from prepaid.stored_value.answers import Answer, Balance, Refused
@@ -38,7 +47,7 @@ from prepaid.stores.health import record_heartbeat
 from prepaid.stores.models import Terminal
 from prepaid.stores.policy import policy_of
 from prepaid.stores.taps import record_tap
-from terminals import messages
+from terminals import advices, messages
 
 # A failed terminal's clock may have been ahead of the site's by as much as a signature's may.
 RECOVERY_GRACE = timedelta(seconds=CLOCK_TOLERANCE_S)
@@ -111,6 +120,17 @@ class PolicyView(ApiView):
         return Response(_policy(self.caller.terminal))
 
 
+class HotListView(ApiView):
+    """Cards that must not be accepted offline."""
+
+    def get(self, request: Request) -> Response:
+        """Give what changed since a version, or all of it."""
+        since = request.query_params.get("since", "0")
+        if not (since.isascii() and since.isdigit() and len(since) <= 18):
+            raise malformed({"since": "A version is a whole number, 0 or greater."})
+        return Response(list_changes(int(since)))
+
+
 class HeartbeatView(ApiView):
     """How a terminal is; a locked one is heard too, and told that it is locked."""
 
@@ -130,7 +150,8 @@ class HeartbeatView(ApiView):
         moments |= {f"faults[{place}].at": fault.at for place, fault in enumerate(message.faults)}
         if errors := find_unshowable(moments):
             raise malformed(errors)
-        return record_heartbeat(self.caller.terminal, message, at=_now())
+        version = hot_list_version()
+        return record_heartbeat(self.caller.terminal, message, at=_now(), hot_list_version=version)
 
 
 class InquiryView(ApiView):
@@ -180,9 +201,23 @@ class TransactionsView(ApiView):
 
     def _submit(self, caller: Caller) -> Answer:
         message: messages.Transaction = self.read(messages.Transaction)
-        if caller.replaced_at is not None and message.occurred_at > caller.replaced_at + RECOVERY_GRACE:
+        until = _recovered_until(caller)
+        if until is not None and message.occurred_at > until:
             raise ProblemError("recovery_refused")
         return submit(caller.origin, message, at=_now())
+
+
+class AdvicesView(ApiView):
+    """What terminals approved while they could not reach the site."""
+
+    is_for_standby = False
+    is_for_successor = True
+
+    def post(self, request: Request) -> Response:
+        """Record advices; each stands alone."""
+        body: Any = self.request.data or b""
+        items = read_envelope(body, advices.Advices).items
+        return Response(record_items(self.caller.origin, items, until=_recovered_until(self.caller)))
 
 
 class TransactionView(ApiView):
@@ -240,9 +275,14 @@ def _enrolled(terminal: Terminal) -> messages.Enrolled:
     )
 
 
+def _recovered_until(caller: Caller) -> datetime | None:
+    """Give the moment after which nothing is taken from a terminal that was replaced."""
+    return None if caller.replaced_at is None else caller.replaced_at + RECOVERY_GRACE
+
+
 def _policy(terminal: Terminal) -> dict[str, Any]:
     """Give a terminal's policy with the floor that the programs of its currency ask for."""
-    return policy_of(terminal) | {"challenge_floor": find_challenge_floor(terminal.store.currency)}
+    return policy_of(terminal, at=_now()) | {"challenge_floor": find_challenge_floor(terminal.store.currency)}
 
 
 def _inquiry(balance: Balance) -> messages.Inquiry:

@@ -186,6 +186,8 @@ class Credential(models.Model):
     # The highest SUN counter accepted, or window of a pay code; rises in the commit of the posting it proves.
     counter = models.BigIntegerField(default=-1)
     key_version = models.PositiveSmallIntegerField(default=0)
+    # What a terminal can work out of the card by itself, for the hot list; None where it never showed it.
+    fingerprint = models.BinaryField(max_length=4, null=True, db_index=True)
     pin_mac = models.BinaryField(max_length=32, null=True)
     pin_failures = models.PositiveSmallIntegerField(default=0)
     # A PIN is locked after this many wrong tries, until staff set a new one.
@@ -196,6 +198,24 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.method
+
+
+class HotListEntry(models.Model):
+    """Whether a fingerprint is hot, and the version of the list that says so; written by triggers alone."""
+
+    fingerprint = models.BinaryField(primary_key=True, max_length=4)
+    is_hot = models.BooleanField()
+    version = models.BigIntegerField(unique=True)
+
+
+class HotListHead(models.Model):
+    """The version of the hot list: one row, locked by whoever changes the list, until the commit."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="cards_hot_list_has_one_head"),)
 
 
 class CardEvent(models.Model):

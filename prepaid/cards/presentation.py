@@ -6,7 +6,7 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class Presentation:
     pin_mac: bytes | None = None
     refusal: str | None = None
     card_id: UUID | None = None
+    # What the hot list knows this presentation by (ADR 0060).
+    fingerprint: bytes | None = field(default=None, compare=False)
 
 
 def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
@@ -48,10 +50,19 @@ def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
             code = numbers.parse_qr(card.code)
             if code is None:
                 return Presentation("qr", refusal="card_unknown")
-            return Presentation("qr", lookup=site_keys().qr_lookup(code))
+            keys = site_keys()
+            return Presentation(
+                "qr", lookup=keys.qr_lookup(code), fingerprint=keys.fingerprint("qr", code.encode())
+            )
         case messages.UidCard():
-            lookup = site_keys().uid_lookup(bytes.fromhex(card.uid))
-            return Presentation("uid", lookup=lookup, pin_mac=_pin_mac(lookup, card.pin))
+            keys, uid = site_keys(), bytes.fromhex(card.uid)
+            lookup = keys.uid_lookup(uid)
+            return Presentation(
+                "uid",
+                lookup=lookup,
+                pin_mac=_pin_mac(lookup, card.pin),
+                fingerprint=keys.fingerprint("uid", uid),
+            )
         case messages.TokenCard():
             return Presentation("token", lookup=site_keys().token_lookup(card.token))
         case messages.PayCodeCard():
@@ -81,13 +92,15 @@ def _present_sun(uri: str, pin: str | None) -> Presentation:
     if found is None:
         return Presentation("sun", refusal="credential_refused")
     identity, version = found
-    lookup = site_keys().sun_lookup(identity.uid)
+    keys = site_keys()
+    lookup = keys.sun_lookup(identity.uid)
     return Presentation(
         "sun",
         lookup=lookup,
         counter=identity.counter,
         key_version=version,
         pin_mac=_pin_mac(lookup, pin),
+        fingerprint=keys.fingerprint("uid", identity.uid),
     )
 
 
@@ -106,8 +119,14 @@ def _present_number(typed: str, typed_pin: str | None) -> Presentation:
     number = numbers.parse_number(typed)
     if number is None:
         return Presentation("number", refusal="card_unknown")
-    lookup = site_keys().number_lookup(number)
-    return Presentation("number", lookup=lookup, pin_mac=_pin_mac(lookup, typed_pin))
+    keys = site_keys()
+    lookup = keys.number_lookup(number)
+    return Presentation(
+        "number",
+        lookup=lookup,
+        pin_mac=_pin_mac(lookup, typed_pin),
+        fingerprint=keys.fingerprint("number", number.encode()),
+    )
 
 
 def _pin_mac(lookup: bytes, typed: str | None) -> bytes | None:

@@ -47,8 +47,14 @@ class VirtualCard:
 
 def tap_of_virtual_card(number: int) -> Tap:
     """Describe the tap by which a virtual card is bound to an issued one; it is not stored."""
-    lookup = site_keys().sun_lookup(_uid(number))
-    return Tap(method="sun", lookup=lookup, counter=0, key_version=keys.newest_version())
+    uid = _uid(number)
+    return Tap(
+        method="sun",
+        lookup=site_keys().sun_lookup(uid),
+        fingerprint=site_keys().fingerprint("uid", uid),
+        counter=0,
+        key_version=keys.newest_version(),
+    )
 
 
 def list_virtual_cards() -> list[VirtualCard]:

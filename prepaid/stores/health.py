@@ -12,7 +12,7 @@ from django.db import connection
 
 from prepaid.stores.attestation import TAMPERED, find_change, lock
 from prepaid.stores.models import Terminal, TerminalFault
-from prepaid.stores.policy import MINIMUM_AGENT_VERSION, POLICY_VERSION
+from prepaid.stores.policy import MINIMUM_AGENT_VERSION, policy_version_of
 from prepaid.stores.standby import see_synchronised
 from terminals import messages
 
@@ -48,7 +48,7 @@ def record_heartbeat(
     is_standby = terminal.state == Terminal.State.STANDBY
     return messages.HeartbeatAnswer(
         server_time=at,
-        policy_version=POLICY_VERSION,
+        policy_version=policy_version_of(terminal),
         hot_list_version=hot_list_version,
         minimum_agent_version=MINIMUM_AGENT_VERSION,
         locked=is_locked,

@@ -160,6 +160,47 @@ class TerminalFault(models.Model):
         constraints = (models.UniqueConstraint(fields=("terminal", "code", "at"), name="stores_fault_once"),)
 
 
+class StandIn(models.Model):
+    """What a store's terminals may approve while they cannot reach the site. Amounts are minor units.
+
+    A store without a row approves nothing offline. A floor is the most that one purchase may be with a card
+    of that kind; a number is never accepted, for its PIN cannot be tried.
+    """
+
+    store = models.OneToOneField(Store, on_delete=models.CASCADE, primary_key=True, related_name="stand_in")
+    per_transaction = models.BigIntegerField()
+    per_card = models.BigIntegerField()
+    per_terminal = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+    age_s = models.PositiveIntegerField()
+    floor_sun = models.BigIntegerField()
+    floor_uid = models.BigIntegerField(default=0)
+    floor_qr = models.BigIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(
+                    per_transaction__gte=0,
+                    per_card__gte=models.F("per_transaction"),
+                    per_terminal__gte=models.F("per_card"),
+                    count__lte=5000,
+                    age_s__lte=604800,
+                    floor_sun__gte=0,
+                    floor_uid__gte=0,
+                    floor_qr__gte=0,
+                ),
+                name="stores_stand_in_bounded",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.version}"
+
+
 class Tap(models.Model):
     """A card presented at a till's terminal, for the counter screen; swept after a day.
 
@@ -171,6 +212,7 @@ class Tap(models.Model):
     card_id = models.UUIDField(null=True)
     method = models.CharField(max_length=16)
     lookup = models.BinaryField(max_length=32, null=True)
+    fingerprint = models.BinaryField(max_length=4, null=True)
     counter = models.BigIntegerField(null=True)
     key_version = models.PositiveSmallIntegerField(default=0)
     at = models.DateTimeField()

@@ -13,7 +13,7 @@ from django.db import transaction
 from prepaid.stores.attestation import lock
 from prepaid.stores.errors import PromotionRefused, StandbyNotReady
 from prepaid.stores.models import Store, Terminal, TerminalReplacement, Till
-from prepaid.stores.policy import POLICY_VERSION
+from prepaid.stores.policy import policy_version_of
 
 SYNCHRONISED_WITHIN = timedelta(hours=24)
 # Between two heartbeats a list may change: a spare that was up to date so lately fetches it with the next
@@ -25,7 +25,7 @@ HOT_LIST_GRACE = timedelta(minutes=5)
 def see_synchronised(terminal: Terminal, *, hot_list_version: int, at: datetime) -> None:
     """Note that a terminal holds what the site has now, if it does, as its heartbeat told."""
     Terminal.objects.filter(
-        pk=terminal.pk, policy_version=POLICY_VERSION, hot_list_version=hot_list_version
+        pk=terminal.pk, policy_version=policy_version_of(terminal), hot_list_version=hot_list_version
     ).update(synchronised_at=at)
 
 

@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import cards, identity, issuing, life, phones, receipts, stream, views
-from prepaid.web.office import fleet, reports, returns, rules
+from prepaid.web.office import fleet, offline, reports, returns, rules
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -44,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/terminals/<uuid:terminal_id>/unlock", fleet.unlock_terminal, name="unlock_terminal"),
     path("office/terminals/<uuid:terminal_id>/approve", fleet.approve_terminal, name="approve_terminal"),
     path("office/terminals/<uuid:terminal_id>/promote", fleet.promote_terminal, name="promote_terminal"),
+    path("office/offline", offline.offline, name="offline"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
 ]

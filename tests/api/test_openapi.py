@@ -38,6 +38,7 @@ def test_document_names_the_endpoints_of_the_contract() -> None:
     assert named == {
         ("post", "/terminals/enrol"),
         ("get", "/terminals/policy"),
+        ("get", "/terminals/hot-list"),
         ("post", "/terminals/heartbeat"),
         ("post", "/cards/inquiry"),
         ("post", "/cards/challenge"),
@@ -45,6 +46,7 @@ def test_document_names_the_endpoints_of_the_contract() -> None:
         ("post", "/cards/personalise"),
         ("post", "/cards/personalise/{session}"),
         ("post", "/transactions"),
+        ("post", "/transactions/advices"),
         ("get", "/transactions/{transaction_id}"),
         ("post", "/batches/close"),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -178,7 +177,7 @@ def test_token_of_a_card_whose_program_takes_no_such_proof_is_refused(desk: Desk
     assert refused(desk, token) == "credential_refused"
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 32, secrets.token_urlsafe(24)])
+@pytest.mark.parametrize("token", ["x", "A" * 32, "AHn8TQQOvQUxlm-FX2mA8Hcrgx0gi1qp"])
 def test_invented_token_is_refused(desk: Desk, token: str) -> None:
     assert refused(desk, {"method": "token", "token": token}) == "credential_refused"
 

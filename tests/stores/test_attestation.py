@@ -39,7 +39,8 @@ def test_every_agent_may_work_until_one_of_its_version_is_approved() -> None:
 
     assert not beat(terminal, f"{FILES}.{SETTINGS}")
     assert not beat(terminal, f"{OTHER}.{SETTINGS}")
-    assert policy_of(Terminal.objects.get(pk=terminal.pk))["approved_files_hashes"] == []
+    policy = policy_of(Terminal.objects.get(pk=terminal.pk), at=NOON)
+    assert policy["approved_files_hashes"] == []
 
 
 @pytest.mark.django_db

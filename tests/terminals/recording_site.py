@@ -56,8 +56,9 @@ class RecordingSite:
         self.standby = False
         self.refuses_strangers = False
         self.name = ""
-        self.policy_version = 0
         self.heartbeats: list[dict[str, Any]] = []
+        self.policy: dict[str, Any] = {"version": 1, "stand_in": {"enabled": False}}
+        self.hot_list: dict[str, Any] = {"version": 0, "full": True, "added": [], "removed": []}
         self.decline: str | None = None
         self.floor: int | None = None
         self.challenge_refused: str | None = None
@@ -99,6 +100,11 @@ class RecordingSite:
             self.bodies[request["id"]] = body
             self.answers[request["id"]] = json.dumps(self._decide(request)).encode()
             return self.answers[request["id"]]
+
+    def advise(self, item: dict[str, Any]) -> bytes:
+        """Record an advice as any other transaction: posted once, reversed by tombstone."""
+        assert item["stand_in"]["grant"] == self.policy["stand_in"]["grant"]
+        return self.take(json.dumps(item).encode())
 
     def _decide(self, request: dict[str, Any]) -> dict[str, Any]:
         reason, amount = self.decline, request.get("amount", 0)
@@ -199,18 +205,21 @@ class RecordingSite:
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
             wishes: dict[str, Any] = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
-            wishes |= {"policy_version": self.policy_version, "name": self.name, "standby": self.standby}
-            now = {"server_time": datetime.now(UTC).isoformat()}
+            wishes |= {"name": self.name, "standby": self.standby, "policy_version": self.policy["version"]}
+            now = {
+                "server_time": datetime.now(UTC).isoformat(),
+                "hot_list_version": self.hot_list["version"],
+            }
             return 200, json.dumps(HEALTHY | wishes | now).encode()
         if name == "terminals/policy":
-            policy = {
-                "version": self.policy_version,
-                "minimum_agent_version": self.minimum_version,
-                "challenge_floor": self.floor,
-            }
-            return 200, json.dumps(policy).encode()
+            asked = {"minimum_agent_version": self.minimum_version, "challenge_floor": self.floor}
+            return 200, json.dumps(self.policy | asked).encode()
         if name.startswith("cards/challenge"):
             return self._challenge(name)
+        if name.startswith("terminals/hot-list"):
+            return 200, json.dumps(self.hot_list).encode()
+        if method == "POST" and name == "transactions/advices":
+            return 200, b'{"items":[' + b",".join(map(self.advise, json.loads(body)["items"])) + b"]}"
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -288,7 +297,8 @@ class RecordingSite:
         if body:
             assert handler.headers["Content-Digest"] == content_digest(body)
             values["content-digest"] = handler.headers["Content-Digest"]
-        assert set(covered) == {"@method", "@path"} | ({"content-digest"} if body else set()), covered
+        expected = {"@method", "@path"} | ({"content-digest"} if body else set())
+        assert set(covered) == expected | ({"@query"} if query else set()), covered
         base = "\n".join(
             [*(f'"{name}": {values[name]}' for name in covered), f'"@signature-params": {params}']
         )
@@ -307,7 +317,7 @@ ENROLLED = {
     "timezone": "Asia/Shanghai",
     "policy": {"version": 1},
 }
-HEALTHY = {"hot_list_version": 0, "message": None}
+HEALTHY = {"message": None}
 
 
 def _hang_up(handler: BaseHTTPRequestHandler) -> None:

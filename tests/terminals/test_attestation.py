@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from terminals import attestation, messages, standby
-from terminals.errors import Refused, StateError
+from terminals import attestation, messages
+from terminals.errors import ConnectionFault, Refused, StateError
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 from tests.terminals.recording_site import RecordingSite
@@ -122,10 +122,10 @@ def test_a_locked_terminal_begins_nothing_that_moves_value(
 def test_a_standby_sells_once_the_site_says_so_and_takes_its_new_name(
     terminal: Terminal, site: RecordingSite
 ) -> None:
-    site.standby, site.policy_version = True, 4
+    site.standby, site.policy["version"] = True, 4
     terminal.tell_health(None)
     terminal.tell_health(None)
-    assert standby.read_held(terminal.folder).policy_version == 4
+    assert terminal.folder.stand_in_notes().policy_version == 4
     assert site.heartbeats[1]["policy_version"] == 4
     with pytest.raises(StateError, match="terminal_standby"):
         terminal.transactions.redeem(CARD, 100)
@@ -137,7 +137,8 @@ def test_a_standby_sells_once_the_site_says_so_and_takes_its_new_name(
 
 
 def test_a_policy_that_cannot_be_fetched_is_not_held(terminal: Terminal, site: RecordingSite) -> None:
-    site.policy_version = 4
+    site.policy["version"] = 4
     site.probe_fates.append("broken")
-    terminal.tell_health(None)
-    assert standby.read_held(terminal.folder).policy_version == 0
+    with pytest.raises(ConnectionFault):
+        terminal.tell_health(None)
+    assert terminal.folder.stand_in_notes().policy_version == 0

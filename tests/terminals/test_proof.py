@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from terminals import messages
-from terminals.errors import Refused
+from terminals.errors import ConnectionFault, Refused
 from terminals.presenting import tapped
 from terminals.readers import ReaderError, Tap
 from terminals.terminal import Terminal
@@ -62,7 +62,7 @@ def tap(technology: str = "ntag424") -> Tap:
 
 def set_floor(terminal: Terminal, site: RecordingSite, floor: int | None) -> None:
     site.floor = floor
-    terminal.refresh_policy()
+    terminal.tell_health(None)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,8 @@ def test_floor_outlives_the_agent_and_a_site_that_does_not_answer(
     set_floor(terminal, site, 1_000)
     site.fates.append("dropped")
 
-    terminal.refresh_policy()
+    with pytest.raises(ConnectionFault):
+        terminal.tell_health(None)
 
     assert terminal.folder.enrolment().policy["challenge_floor"] == 1_000
     assert terminal.enrolment.policy["challenge_floor"] == 1_000

@@ -16,7 +16,7 @@ from tests.web.conftest import Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
-PATHS = ("/cards", "/cards/new", "/till", "/office/terminals", "/office/exceptions")
+PATHS = ("/cards", "/cards/new", "/till", "/office/terminals", "/office/offline", "/office/exceptions")
 WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 
 

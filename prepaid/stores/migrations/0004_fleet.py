@@ -8,7 +8,7 @@ import prepaid.identifiers
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stores", "0002_timezone_known"),
+        ("stores", "0003_stand_in"),
     ]
 
     operations = [

@@ -19,6 +19,8 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("redeem", None): gettext_lazy("Purchase"),
     ("hold", None): gettext_lazy("Hold"),
     ("release", None): gettext_lazy("Release of a hold"),
+    ("shortfall", None): gettext_lazy("Shortfall of an offline purchase"),
+    ("recovery", None): gettext_lazy("Shortfall recovered"),
     ("void", "load"): gettext_lazy("Void of a top-up"),
     ("void", "redeem"): gettext_lazy("Void of a purchase"),
     ("reversal", "load"): gettext_lazy("Reversal of a top-up"),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from prepaid.money import Money, format_amount
 from prepaid.settlement.kinds import (
+    ADVICES,
     ANSWERS_OUTSIDE_BATCHES,
     BATCH_DIFFERENCE,
     BATCH_MISSING_SEQUENCES,
@@ -24,6 +25,7 @@ from prepaid.settlement.kinds import (
     TERMINAL_SILENT,
 )
 from prepaid.settlement.models import SettlementException
+from prepaid.stored_value.reasons import reason_of
 from prepaid.web.templatetags.shop import since
 
 TYPES = {
@@ -134,6 +136,31 @@ def _locked(detail: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _advice(detail: Mapping[str, Any]) -> list[str]:
+    at = parse_datetime(detail["occurred_at"])
+    card = f"•••• {detail['last_four']}" if detail["last_four"] else _("a card that is unknown here")
+    lines = [
+        _("%(store)s %(terminal)s, %(rrn)s: %(type)s of %(amount)s with %(card)s, %(when)s.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "rrn": detail["rrn"],
+            "type": TYPES.get(detail["type"], detail["type"]),
+            "amount": format_amount(Money(detail["amount"], detail["currency"])),
+            "card": card,
+            "when": since(at),
+        }
+    ]
+    if detail["shortfall"]:
+        amount = format_amount(Money(detail["shortfall"], detail["currency"]))
+        lines.append(_("Not covered: %(amount)s. The next top-up recovers it.") % {"amount": amount})
+    if detail["reason"]:
+        why = reason_of(detail["reason"])
+        sentence = why.zh if (get_language() or "").startswith("zh") else why.en
+        lines.append(f"{detail['reason']}: {sentence.split('. ')[0].split('，')[0].rstrip('.。')}")
+    return lines
+
+
 def _batch(detail: Mapping[str, Any]) -> str:
     return _("%(store)s %(terminal)s, sequences %(first)s to %(last)s.") % {
         "store": detail["store"],
@@ -156,4 +183,5 @@ _SAYERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     TERMINAL_OFFLINE: _offline,
     TERMINAL_QUEUE_OLD: _queue_old,
     TERMINAL_LOCKED: _locked,
+    **dict.fromkeys(ADVICES, _advice),
 }
