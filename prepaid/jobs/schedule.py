@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 3600},
     },
+    "expire_approvals": {"task": "expire_approvals", "schedule": 300.0, "options": {"expires": 300}},
     "expire_holds": {"task": "expire_holds", "schedule": 60.0, "options": {"expires": 60}},
     "fold_outbox": {"task": "fold_outbox", "schedule": 10.0, "options": {"expires": 30}},
     "sweep": {"task": "sweep", "schedule": crontab(minute="35"), "options": {"expires": 3600}},

@@ -6,6 +6,7 @@ Knows queries; must not decide.
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -25,3 +26,8 @@ def list_decided() -> QuerySet[Approval]:
 def count_pending(at: datetime) -> int:
     """Count what waits for a second person."""
     return list_pending(at).count()
+
+
+def count_pending_of(card_id: UUID, at: datetime) -> int:
+    """Count what waits for a second person about one card."""
+    return list_pending(at).filter(card_id=card_id).count()

@@ -26,10 +26,12 @@ from prepaid.cards.pins import NewSecrets, set_pin
 from prepaid.cards.reassign import reassign
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
+from prepaid.stored_value.approvals.listing import count_pending_of
 from prepaid.stored_value.issue import AlreadyBound
 from prepaid.stored_value.replace import exchange, replace
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.acts import Act, find_act, list_acts
+from prepaid.web.counter.asks import list_asks
 from prepaid.web.counter.issuing import draw_code, find_new_tap
 from prepaid.web.counter.life_forms import FORMS, LifeForm
 from prepaid.web.counter.life_posting import look, posting_of, request_of, take_amounts
@@ -63,8 +65,12 @@ class Slip:
 def card_life(request: StaffRequest, place: Place, card_id: UUID) -> HttpResponse:
     """List what can be done with a card."""
     opened = _open(card_id, place)
-    acts = list_acts(opened.card, opened.balance)
-    return _show(request, place, opened, {"acts": acts})
+    shown = {
+        "acts": list_acts(opened.card, opened.balance),
+        "asks": list_asks(opened.balance),
+        "waiting": count_pending_of(card_id, timezone.now()),
+    }
+    return _show(request, place, opened, shown)
 
 
 @never_cache

@@ -32,6 +32,7 @@ from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
 from prepaid.web.counter.acts import list_acts
+from prepaid.web.counter.asks import list_asks
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
 from prepaid.web.counter.words import CHANGE_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
@@ -137,7 +138,7 @@ class OpenCard:
     @property
     def has_acts(self) -> bool:
         """Say whether there is anything to do with it beside taking money."""
-        return bool(list_acts(self.card, self.balance))
+        return bool(list_acts(self.card, self.balance) or list_asks(self.balance))
 
     @property
     def successor(self) -> Card | None:

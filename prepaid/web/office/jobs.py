@@ -23,6 +23,7 @@ TITLES = {
     "reconcile": gettext_lazy("Nightly audit"),
     "compare_batches": gettext_lazy("Comparison of batches"),
     "expire_holds": gettext_lazy("Expiry of holds"),
+    "expire_approvals": gettext_lazy("Expiry of approvals"),
     "fold_outbox": gettext_lazy("Daily sums"),
     "sweep": gettext_lazy("Sweeping"),
     "heartbeat": gettext_lazy("Sign of life"),
