@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from django.db import connection
 
 GeneralKind = Literal[
-    "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "bonus", "fees", "breakage",
+    "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "promotion", "fees", "breakage",
     "adjustment", "shortfall", "clearing",
 ]  # fmt: skip
 _NAMES = UUID("7d0f7a3e-7c02-4f43-9a64-0f5f6b0c6f0e")

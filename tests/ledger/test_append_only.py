@@ -16,6 +16,7 @@ from tests.shop import Shop, figures, open_shop
 TABLES = (
     "ledger_account",
     "ledger_answer",
+    "ledger_bonus",
     "ledger_daily_sum",
     "ledger_general_account",
     "ledger_hold",
@@ -29,6 +30,7 @@ DERIVED = ("ledger_daily_sum", "ledger_outbox")
 SOME_COLUMN = {
     "ledger_account": "currency",
     "ledger_answer": "outcome",
+    "ledger_bonus": "amount",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
@@ -46,14 +48,15 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
     """A shop in a database of its own, with rows in every table of the ledger, which none can change."""
     with django_db_blocker.unblock(), own_database() as name:
         shop = open_shop()
+        shop.offer(10_000, 500)
         held = shop.card(balance=10_000)
         shop.redeem(held, 3_650)
         with connection.cursor() as cursor:
             cursor.execute("select ledger_fold_outbox(1)")
         with connect_as_superuser(name) as opened:
             opened.execute(
-                "insert into ledger_hold (account_id, id, amount, expires_at) "
-                "select id, gen_random_uuid(), 1, now() from ledger_account"
+                "insert into ledger_hold (account_id, id, amount, expires_at, placed_on) "
+                "select id, gen_random_uuid(), 1, now(), current_date from ledger_account"
             )
         yield shop
 
@@ -148,7 +151,7 @@ def resolve_then_change(table_owner: Owner) -> None:
         assert caught.value.sqlstate == "PC900"
 
 
-def test_of_the_ledger_itself_the_application_may_call_four_functions_that_write(shop: Shop) -> None:
+def test_of_the_ledger_itself_the_application_may_call_five_functions_that_write(shop: Shop) -> None:
     """None of them takes what it writes on trust: posting belongs to the functions of stored value."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -158,6 +161,7 @@ def test_of_the_ledger_itself_the_application_may_call_four_functions_that_write
         names = [name for (name,) in cursor.fetchall()]
     assert names == [
         "ledger_expire_hold",
+        "ledger_expire_lot",
         "ledger_fold_outbox",
         "ledger_open_account",
         "ledger_open_general_account",
