@@ -1,4 +1,4 @@
-"""The figures of the report: topped up, redeemed, liability and active cards, by day and by store.
+"""The figures of the report: topped up, bonus, redeemed, expired, liability, active cards; by day and store.
 
 Knows how postings add up to figures; must not know screens or files. One currency at a time, minor units.
 """
@@ -21,6 +21,8 @@ EFFECTS = {
     "redeem": ("redeemed", 1),
     "capture": ("redeemed", 1),
     "refund": ("redeemed", -1),
+    "bonus": ("bonus", 1),
+    "expire": ("expired", 1),
     "hold": ("nothing", 0),
     "release": ("nothing", 0),
 }
@@ -31,12 +33,17 @@ UNCOUNTED = ("refund",)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What came in and went out, net of what was undone: how many, and amounts in minor units."""
+    """What came in and went out, net of what was undone: how many, and amounts in minor units.
+
+    `topped_up` is what was paid; what was given with it is `bonus`.
+    """
 
     topped_up: int = 0
     topped_up_count: int = 0
     redeemed: int = 0
     redeemed_count: int = 0
+    bonus: int = 0
+    expired: int = 0
 
     def __add__(self, other: Flow) -> Flow:
         """Add two flows."""
@@ -45,12 +52,14 @@ class Flow:
             self.topped_up_count + other.topped_up_count,
             self.redeemed + other.redeemed,
             self.redeemed_count + other.redeemed_count,
+            self.bonus + other.bonus,
+            self.expired + other.expired,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        return self.topped_up - self.redeemed
+        return self.topped_up + self.bonus - self.redeemed - self.expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +190,10 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(topped_up=sign * amount, topped_up_count=counted)
     if figure == "redeemed":
         return Flow(redeemed=sign * amount, redeemed_count=counted)
+    if figure == "bonus":
+        return Flow(bonus=sign * amount)
+    if figure == "expired":
+        return Flow(expired=sign * amount)
     return Flow()
 
 

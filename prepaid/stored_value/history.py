@@ -11,7 +11,16 @@ from django.db import connection
 from prepaid.identifiers import rrn_of
 
 # Whether a type adds to the balance, takes from it, or moves nothing of it.
-SIGNS = {"load": 1, "redeem": -1, "hold": 0, "capture": -1, "release": 0, "refund": 1}
+SIGNS = {
+    "load": 1,
+    "redeem": -1,
+    "hold": 0,
+    "capture": -1,
+    "release": 0,
+    "refund": 1,
+    "bonus": 1,
+    "expire": -1,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,13 +25,15 @@ from prepaid.ledger.errors import IdReused
 from prepaid.money import Money
 from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.bonus import list_due_parts, pay_part
+from prepaid.stored_value.expire import expire_lot, list_due_lots
 from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.refund import refund
 from prepaid.stored_value.undo import reverse, void
 from tests.shop import assert_ledger_is_clean, open_shop
-from tests.stored_value.model import LIMITS, Done, Model
+from tests.stored_value.model import BONUS_DAYS, BONUS_PARTS, LIMITS, PAY_MIN, Done, Model
 
 LIVES = int(os.environ.get("MODEL_LIVES", "100"))
 SHRINK = [Phase.shrink] if os.environ.get("MODEL_SHRINK") else []
@@ -45,7 +47,9 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shop = open_shop(**LIMITS, value_valid_months=1)
+        self.shop = open_shop(**LIMITS, value_valid_months=1, capture_tolerance_percent=10)
+        terms = {"instalments": len(BONUS_PARTS), "interval": "day", "bonus_valid_days": BONUS_DAYS}
+        self.shop.offer(PAY_MIN, sum(BONUS_PARTS), **terms)
         self.held = self.shop.card()
         self.desk = at_the_desk(self.held.card.id)
         self.model = Model(now=self.shop.at, months=1)
@@ -79,7 +83,7 @@ class Life(RuleBasedStateMachine):
         answer = call()
         until = self.model.today
         if answer.approved:
-            until = self.expiry_of(with_value + 1)
+            until = self.expiry_of(with_value + (2 if amount >= PAY_MIN else 1))
         done = self.model.load(request.id, amount, until)
         assert (answer.reason, answer.approved_minor) == (done.reason, done.amount)
         self.asked.append((call, answer))
@@ -187,6 +191,18 @@ class Life(RuleBasedStateMachine):
                 if row[0]:
                     done.resolution = "expired"
                     self.model.held -= done.amount
+
+    @rule()
+    def pay_instalments(self) -> None:
+        due = [part for part in list_due_parts(self.model.now) if part.account_id == self.held.account_id]
+        paid = [pay_part(part, at=self.model.now) for part in due]
+        assert sum(paid) == self.model.pay_due()
+
+    @rule()
+    def expire_lots(self) -> None:
+        due = [lot for lot in list_due_lots(self.model.now) if lot.account_id == self.held.account_id]
+        expired = [expire_lot(lot, at=self.model.now) for lot in due]
+        assert sum(expired) == self.model.expire()
 
     @invariant()
     def account_is_as_the_model_says(self) -> None:

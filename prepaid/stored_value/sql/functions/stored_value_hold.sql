@@ -34,7 +34,7 @@ begin
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
-        v_available := greatest(v_spendable - v_account.held, 0);
+        v_available := ledger_available(v_account, p_request.business_date);
         v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
         v_reason := case
             when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'

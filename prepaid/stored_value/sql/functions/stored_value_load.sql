@@ -1,5 +1,5 @@
 -- Adds value to the presented card against a tender that came in at p_tender_account; stores the answer.
--- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+-- With it comes what the best offer gives, at once or part by part. One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
 create or replace function stored_value_load(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text,
     p_tender text, p_reference text, p_tender_account uuid
@@ -8,6 +8,7 @@ declare
     v_card stored_value_card;
     v_account ledger_account;
     v_after ledger_account;
+    v_offer cards_offer;
     v_reason text;
     v_expires_on date;
     v_hash bytea;
@@ -26,11 +27,15 @@ begin
             v_after.loaded_today := 0;
             v_after.redeemed_today := 0;
         end if;
+        v_offer := stored_value_best_offer(
+            (v_card.program).id, v_account.id, p_amount, p_request.business_date, p_request.store_id);
         v_reason := case
             when p_currency <> v_account.currency then 'currency_mismatch'
+            -- Stored value never pays for itself.
+            when p_tender in ('stored_value', 'prepaid') then 'type_not_allowed'
             when p_amount > (v_card.program).load_single_max then 'limit_single'
             when v_after.loaded_today + p_amount > (v_card.program).load_day_max then 'limit_day'
-            when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
+            when v_account.balance + p_amount + stored_value_first_bonus(v_offer) > (v_card.program).balance_max then 'limit_balance'
         end;
     end if;
     if v_reason is not null then
@@ -38,10 +43,12 @@ begin
             p_request, 'load', v_reason, p_amount, 0, p_currency, null, null, null, v_card, null, null);
         return;
     end if;
+    v_account := stored_value_grant_bonus(
+        p_request, v_account, v_offer, p_tender, (v_card.program).consumption_order <> 'paid_first');
     v_expires_on := (p_request.business_date + make_interval(months => (v_card.program).value_valid_months))::date;
     v_after.lot_count := v_account.lot_count + 1;
     v_after.lots := ledger_put(
-        v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, (v_card.program).consumption_order = 'bonus_first');
+        v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, (v_card.program).consumption_order <> 'paid_first');
     v_after.balance := v_account.balance + p_amount;
     v_after.loaded_today := v_after.loaded_today + p_amount;
     insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
@@ -51,6 +58,5 @@ begin
         array[row(v_after.lot_count, p_tender_account, v_account.id, p_amount)::ledger_leg]);
     return next stored_value_reply_with(
         p_request, 'load', null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-        v_account.position + 1, v_card, null, v_hash);
+        ledger_available(v_after, p_request.business_date), v_account.position + 1, v_card, null, v_hash);
 end $$;

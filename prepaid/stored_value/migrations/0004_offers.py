@@ -1,0 +1,19 @@
+from django.db import migrations
+
+from prepaid.ledger.accounts import open_general_accounts
+
+
+def open_promotion_accounts(apps, schema_editor):
+    """Open, for the stores that there are, the general account that bonus comes from."""
+    for store in apps.get_model("stores", "Store").objects.all():
+        open_general_accounts(owner_id=store.id, currency=store.currency)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("stored_value", "0002_program_whole"),
+        ("cards", "0003_offers"),
+        ("ledger", "0004_bonus"),
+        ("stores", "0002_timezone_known"),
+    ]
+    operations = [migrations.RunPython(open_promotion_accounts, migrations.RunPython.noop)]
