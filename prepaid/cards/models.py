@@ -6,7 +6,7 @@ Knows what is presented and under which terms; must not know stores, tenders, HT
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from prepaid.identifiers import uuid7
@@ -47,6 +47,9 @@ class Program(models.Model):
     capture_tolerance_percent = models.PositiveSmallIntegerField(
         default=0, validators=[MaxValueValidator(100)]
     )
+
+    # How long a hold placed at the counter lasts; a terminal says so itself.
+    hold_days = models.PositiveSmallIntegerField(default=7, validators=[MinValueValidator(1)])
 
     class Meta:
         ordering = ("code",)

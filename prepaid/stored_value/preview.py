@@ -1,4 +1,4 @@
-"""What a load or a redeem would do, shown before it is committed."""
+"""What a posting would do, shown before it is committed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.bonus import BonusPart, find_bonus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The outcome as it would be: balance after, or the reason why not. Minor units."""
+    """The outcome as it would be: balance, available and bonus, or the reason why not. Minor units."""
 
     balance_after_minor: int | None
+    available_after_minor: int | None
     reason: str | None
+    bonus: list[BonusPart]
 
 
 def preview(posting: Callable[[], Answer]) -> Preview:
@@ -25,7 +28,11 @@ def preview(posting: Callable[[], Answer]) -> Preview:
     """
     with transaction.atomic():
         answer = posting()
+        bonus = find_bonus(answer.id) if answer.approved and answer.type == "load" else []
         transaction.set_rollback(True)
     return Preview(
-        balance_after_minor=answer.balance_minor if answer.approved else None, reason=answer.reason
+        balance_after_minor=answer.balance_minor if answer.approved else None,
+        available_after_minor=answer.available_minor if answer.approved else None,
+        reason=answer.reason,
+        bonus=bonus,
     )

@@ -111,7 +111,7 @@ class Model:
         return "insufficient_because_of_hold" if amount <= self.spendable else "insufficient_funds"
 
     def take(self, amount: int, since: date | None = None) -> dict[int, int]:
-        """Take what expired since a hold, the first to expire first; then bonus first, earliest expiry, oldest."""
+        """Take what expired since a hold, first to expire first; then bonus first, earliest, oldest."""
         legs: dict[int, int] = {}
 
         def place(no: int) -> tuple[bool, bool, object, int]:

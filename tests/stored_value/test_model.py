@@ -104,7 +104,7 @@ class Life(RuleBasedStateMachine):
         done = self.model.redeem(request.id, amount, partial=partial)
         self.agree(lambda: redeem(request, self.desk, Money(amount, "CNY"), allow_partial=partial), done)
 
-    @rule(amount=amounts, minutes=st.integers(1, 3_000))
+    @rule(amount=amounts, minutes=st.one_of(st.integers(1, 3_000), st.integers(1, 80_000)))
     def hold(self, amount: int, minutes: int) -> None:
         request = self.request()
         until = self.model.now + timedelta(minutes=minutes)

@@ -40,6 +40,13 @@ class Migration(migrations.Migration):
                 default=0, validators=[django.core.validators.MaxValueValidator(100)]
             ),
         ),
+        migrations.AddField(
+            model_name="program",
+            name="hold_days",
+            field=models.PositiveSmallIntegerField(
+                default=7, validators=[django.core.validators.MinValueValidator(1)]
+            ),
+        ),
         migrations.CreateModel(
             name="Offer",
             fields=[

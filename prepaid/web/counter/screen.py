@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -22,25 +22,28 @@ from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of
 from prepaid.stored_value.answers import Answer, Balance, Refused
-from prepaid.stored_value.history import HistoryLine, list_history, sign_of
+from prepaid.stored_value.bonus import BonusPart
+from prepaid.stored_value.history import HistoryLine, list_history, list_open_holds, sign_of
 from prepaid.stored_value.inquire import inquire
+from prepaid.stored_value.preview import Preview
 from prepaid.stored_value.reasons import reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
-from prepaid.web.counter.words import STATE_NAMES, STATE_TONES, TYPE_NAMES
+from prepaid.web.counter.words import RESOLUTION_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
 from prepaid.web.named import name_of, reads_chinese
 
-Mode = Literal["load", "redeem"]
-Tone = Literal["in", "out", "back"]
+Mode = Literal["load", "redeem", "hold"]
+Tone = Literal["in", "out", "back", "held"]
 HISTORY_LINES = 50
 RECENT_LINES = 12
 RECENT = timedelta(hours=16)
 QUICK_AMOUNTS: dict[Mode, tuple[int, ...]] = {
     "load": (50, 100, 200, 300, 500, 1000),
     "redeem": (10, 20, 30, 50, 80, 100),
+    "hold": (50, 100, 200, 300, 500, 1000),
 }
 
 
@@ -70,6 +73,13 @@ class Row:
     rrn: str = ""
     undone: bool = False
     may_void: bool = False
+    refundable_minor: int = 0
+    # Of a hold: until when it lasts while it is open, and how it ended.
+    held_minor: int = 0
+    open_until: datetime | None = None
+    resolution: str | Promise = ""
+    may_settle: bool = False
+    has_receipt: bool = True
     card: Card | None = None
 
 
@@ -118,13 +128,52 @@ class Screen:
     open: OpenCard | None = None
     mode: Mode = "load"
     armed: Action | None = None
-    balance_after_minor: int | None = None
+    foreseen: Preview | None = None
+    # What a refund was typed for before its purchase was chosen. Minor units.
+    wanted_minor: int | None = None
     switch: Card | None = None
     notice: Notice | None = None
     done: Answer | None = None
     receipt: Receipt | None = None
     typed: str = ""
     recent: list[Row] = field(default_factory=list)
+
+    @property
+    def balance_after_minor(self) -> int | None:
+        """Give the balance as the armed action would leave it."""
+        return self.foreseen.balance_after_minor if self.foreseen else None
+
+    @property
+    def bonus_minor(self) -> int:
+        """Give the bonus that comes at once with the armed top-up."""
+        return sum(part.amount_minor for part in self._bonus if part.number == 1)
+
+    @property
+    def bonus_later_minor(self) -> int:
+        """Give the bonus that comes later."""
+        return sum(part.amount_minor for part in self._bonus if part.number > 1)
+
+    @property
+    def bonus_last_on(self) -> date | None:
+        """Give the day on which the last part of the bonus comes."""
+        return self._bonus[-1].due_on if self._bonus else None
+
+    @property
+    def _bonus(self) -> list[BonusPart]:
+        return self.foreseen.bonus if self.foreseen else []
+
+    @property
+    def hold_ends_at(self) -> datetime | None:
+        """Give until when a hold lasts that is placed now on the open card."""
+        if self.open is None:
+            return None
+        return timezone.now() + timedelta(days=self.open.card.program.hold_days)
+
+    @property
+    def chosen(self) -> Row | None:
+        """Give the row of the history that the armed action is about."""
+        rows = self.open.rows if self.open and self.armed else []
+        return next((row for row in rows if self.armed and row.id == self.armed.original), None)
 
     @property
     def quick_amounts(self) -> list[tuple[Mode, list[str]]]:
@@ -148,9 +197,12 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
     except Refused:
         return None
     lines = list_history(card.account_id, limit=HISTORY_LINES)
+    # An open hold is always in sight, however much came after it.
+    listed = {line.id for line in lines}
+    lines += [line for line in list_open_holds(card.account_id) if line.id not in listed]
     wheres = _name_origins((line.origin_id for line in lines), place)
     today = place.origin.business_date_at(now)
-    rows = [_row_of(line, balance.currency, wheres, may_void=_may_void(line, place, today)) for line in lines]
+    rows = [_row_of(line, balance.currency, wheres, place, today) for line in lines]
     return OpenCard(
         card=card,
         balance=balance,
@@ -184,6 +236,7 @@ def list_recent(place: Place) -> list[Row]:
                 tone=_tone_of(kind, sign),
                 where=wheres.get(answer.origin_id, ""),
                 signed_minor=sign * answer.approved_amount,
+                held_minor=answer.approved_amount if sign == 0 else 0,
                 currency=answer.currency or place.store.currency,
                 rrn=rrn_of(answer.id),
                 card=cards.get(answer.presented_id) if answer.presented_id else None,
@@ -196,7 +249,15 @@ def notice_of(answer: Answer, action: Action) -> Notice:
     """Say what a commit did: done with its receipt, or why not, whether money moved and what to do."""
     if not answer.approved:
         return refusal_of(answer.reason)
-    titles = {"load": _("Top-up done"), "redeem": _("Redeemed"), "void": _("Voided")}
+    titles = {
+        "load": _("Top-up done"),
+        "redeem": _("Redeemed"),
+        "hold": _("Held"),
+        "capture": _("Captured"),
+        "release": _("Hold released"),
+        "refund": _("Refunded"),
+        "void": _("Voided"),
+    }
     return Notice("good", titles[action.kind], answer=answer)
 
 
@@ -208,7 +269,9 @@ def refusal_of(reason: str | None) -> Notice:
     return Notice("bad", first + ("。" if reads_chinese() and mark else "." if mark else ""), rest)
 
 
-def _row_of(line: HistoryLine, currency: str, wheres: dict[UUID, str], *, may_void: bool) -> Row:
+def _row_of(line: HistoryLine, currency: str, wheres: dict[UUID, str], place: Place, today: object) -> Row:
+    here = line.store_id == place.store.id
+    is_open = line.type == "hold" and line.resolution is None
     return Row(
         id=line.id,
         at=line.recorded_at,
@@ -220,24 +283,36 @@ def _row_of(line: HistoryLine, currency: str, wheres: dict[UUID, str], *, may_vo
         balance_after_minor=line.balance_after_minor,
         rrn=line.rrn,
         undone=line.undone,
-        may_void=may_void,
+        may_void=_may_void(line, place, today),
+        refundable_minor=line.refundable_minor if here and not line.undone else 0,
+        held_minor=line.amount_minor if line.signed_minor == 0 else 0,
+        open_until=line.expires_at if is_open else None,
+        resolution=RESOLUTION_NAMES.get(line.resolution or "", "") if not line.undone else "",
+        may_settle=is_open and here,
+        has_receipt=line.has_answer,
     )
 
 
 def _tone_of(kind: str, sign: int) -> Tone:
     if kind in ("void", "reversal"):
         return "back"
+    if sign == 0:
+        return "held"
     return "in" if sign > 0 else "out"
 
 
 def _may_void(line: HistoryLine, place: Place, today: object) -> bool:
     """Say whether a void is worth offering; whether it is allowed is decided by the posting itself."""
     return (
-        line.type in ("load", "redeem")
+        (line.type in ("load", "refund") or (line.type in ("redeem", "capture") and not _is_refunded(line)))
         and not line.undone
         and line.store_id == place.store.id
         and place.origin.business_date_at(line.recorded_at) == today
     )
+
+
+def _is_refunded(line: HistoryLine) -> bool:
+    return line.refundable_minor < line.amount_minor
 
 
 def _name_origins(origin_ids: Iterable[UUID], place: Place) -> dict[UUID, str]:
