@@ -34,6 +34,14 @@ class BonusPart:
 
 
 @dataclass(frozen=True, slots=True)
+class BonusStanding:
+    """The bonus of an account: within its balance, and promised. Minor units."""
+
+    within_minor: int
+    to_come_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class DuePart:
     """A part whose day has come, and where its load was made: it counts there."""
 
@@ -49,6 +57,14 @@ def find_bonus(load_id: UUID) -> list[BonusPart]:
     with connection.cursor() as cursor:
         cursor.execute(_PARTS, [load_id])
         return [BonusPart(*row) for row in cursor.fetchall()]
+
+
+def get_standing(account_id: UUID) -> BonusStanding:
+    """Tell how much of a balance is bonus, and how much is still to come. Minor units. Locks nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [account_id])
+        within, to_come = cursor.fetchone()
+    return BonusStanding(int(within), int(to_come))
 
 
 def pay_instalments(at: datetime) -> int:
@@ -106,6 +122,13 @@ from ledger_bonus as bonus
 join ledger_answer as load on load.account_id = bonus.account_id and load.id = bonus.load_id
 where load.id = %s
 order by bonus.number
+"""
+
+_STANDING = """
+select coalesce((select sum(lot.remaining) from unnest(account.lots) as lot where lot.bonus), 0),
+    coalesce((select sum(bonus.amount) from ledger_bonus as bonus
+              where bonus.account_id = account.id and bonus.resolution is null), 0)
+from ledger_account as account where account.id = %s
 """
 
 # Business dates of the store: the day that began there, as `Origin.business_date_at` tells it.

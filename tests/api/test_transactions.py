@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAccount
@@ -52,6 +53,28 @@ def test_redeem_is_answered_as_the_contract_says(till: Till, issued: IssuedCard)
         "message": {"en": "Approved.", "zh": "交易成功。"},
     }
     assert balance_of(issued) == 8750
+
+
+def test_load_tells_what_was_asked_and_the_balance_with_its_bonus(till: Till, issued: IssuedCard) -> None:
+    till.shop.at = timezone.now()
+    till.shop.offer(5_000, 600, instalments=2)
+    before = balance_of(issued)
+
+    reply = till.post(till.load(issued, amount=5_000))
+
+    told = reply.json()
+    assert (told["type"], told["approved_amount"]) == ("load", 5_000)
+    assert told["balance"] == told["available"] == balance_of(issued) == before + 5_300
+    assert_ledger_is_clean()
+
+
+def test_stored_value_is_no_tender(till: Till, issued: IssuedCard) -> None:
+    before = balance_of(issued)
+
+    reply = till.post(till.load(issued, tender={"type": "stored_value"}))
+
+    assert (reply.status, reply.json()["code"]) == (400, "malformed")
+    assert balance_of(issued) == before
 
 
 def rrn_of_text(text: str) -> str:

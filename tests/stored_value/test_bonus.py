@@ -15,7 +15,13 @@ from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
-from prepaid.stored_value.bonus import find_bonus, list_due_parts, pay_instalments
+from prepaid.stored_value.bonus import (
+    BonusStanding,
+    find_bonus,
+    get_standing,
+    list_due_parts,
+    pay_instalments,
+)
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.load import load
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
@@ -38,7 +44,7 @@ def lots_of(held: HeldCard) -> list[tuple[bool, int, date | None, str, str]]:
             "order by lot_no",
             [held.account_id],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def history_of(held: HeldCard) -> list[tuple[str, int]]:
@@ -48,7 +54,7 @@ def history_of(held: HeldCard) -> list[tuple[str, int]]:
             "where account_id = %s order by position",
             [held.account_id],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def parts_of(answer: Answer) -> list[tuple[int, int, str, str | None]]:
@@ -189,6 +195,7 @@ def test_parts_come_by_day_week_or_month_and_the_last_takes_the_odd_units(
     answer = shop.load(held, 500)
 
     assert answer.balance_minor == 516
+    assert get_standing(held.account_id) == BonusStanding(16, 34)
     assert parts_of(answer) == [
         (1, 16, days[0], "paid"),
         (2, 16, days[1], None),
@@ -230,6 +237,7 @@ def test_job_pays_each_part_on_its_day_and_once(shop: Shop) -> None:
         at += DAY
 
     assert balances == [510, 520, 530, 530]
+    assert get_standing(held.account_id) == BonusStanding(30, 0)
     assert [until for bonus, _, until, *_ in lots_of(held) if bonus] == [
         date(2026, 11, 30),
         date(2026, 12, 1),

@@ -43,7 +43,7 @@ def transactions_of(held: HeldCard) -> list[tuple[str, int, date]]:
             "where account_id = %s order by position",
             [held.account_id],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def place(shop: Shop, held: HeldCard, amount: int, *, at: datetime, days: int = 60) -> Answer:

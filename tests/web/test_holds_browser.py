@@ -35,6 +35,8 @@ def test_balance_after_is_the_balance_that_the_top_up_leaves(screen: Screen, ins
     assert screen.balance() == int(after or 0) == 60_000 + 5_000 // instalments
     assert screen.desk.figures(made)[0] == int(after or 0)
     expect(screen.page.locator("#notice")).to_contain_text("Bonus +¥")
+    expect(screen.page.locator(".facts")).to_contain_text("Bonus within it")
+    expect(screen.page.get_by_text("Bonus to come")).to_have_count(int(instalments > 1))
     screen.page.emulate_media(media="print")
     expect(screen.page.locator(".slip")).to_contain_text("Bonus")
     assert_ledger_is_clean()

@@ -22,7 +22,7 @@ from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of
 from prepaid.stored_value.answers import Answer, Balance, Refused
-from prepaid.stored_value.bonus import BonusPart
+from prepaid.stored_value.bonus import BonusPart, BonusStanding, get_standing
 from prepaid.stored_value.history import HistoryLine, list_history, list_open_holds, sign_of
 from prepaid.stored_value.inquire import inquire
 from prepaid.stored_value.preview import Preview
@@ -89,6 +89,7 @@ class OpenCard:
 
     card: Card
     balance: Balance
+    bonus: BonusStanding
     rows: list[Row]
     changes: list[Change]
     stopped_by: CardEvent | None = None
@@ -206,6 +207,7 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
     return OpenCard(
         card=card,
         balance=balance,
+        bonus=get_standing(card.account_id),
         rows=rows,
         changes=list_changes(card.state),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
