@@ -296,7 +296,7 @@ def _row_of(line: HistoryLine, currency: str, wheres: dict[UUID, str], place: Pl
 
 
 def _tone_of(kind: str, sign: int) -> Tone:
-    if kind in ("void", "reversal"):
+    if kind in ("void", "reversal", "refund"):
         return "back"
     if sign == 0:
         return "held"
