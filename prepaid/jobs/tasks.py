@@ -14,6 +14,8 @@ from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
 from prepaid.stored_value.approvals.service import expire_approvals as close_requests
+from prepaid.stored_value.bonus import pay_instalments as pay
+from prepaid.stored_value.expire import expire_lots as expire_value
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
 
@@ -44,6 +46,18 @@ def expire_holds() -> str:
 def expire_approvals() -> str:
     """Close the requests that nobody decided in time."""
     return f"{close_requests(timezone.now())} expired"
+
+
+@task(name="pay_instalments")
+def pay_instalments() -> str:
+    """Pay the parts of bonus that are due."""
+    return f"{pay(timezone.now())} paid"
+
+
+@task(name="expire_lots")
+def expire_lots() -> str:
+    """Take value off whose last day is over."""
+    return f"{expire_value(timezone.now())} expired"
 
 
 @task(name="fold_outbox")

@@ -24,6 +24,7 @@ from prepaid.web.access import staff_of_request
 COUNTER_PAGES = (("counter", _("Counter"), "scan-line"), ("cards", _("Cards"), "credit-card"))
 OFFICE_PAGES = (
     ("reports", _("Reports"), "chart-column"),
+    ("offers", _("Offers"), "gift"),
     ("terminals", _("Terminals"), "nfc"),
     ("approvals", _("Approvals"), "users-round"),
     ("returns", _("Card returns"), "hand-coins"),

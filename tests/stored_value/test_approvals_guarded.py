@@ -1,4 +1,4 @@
-"""What holds when the service is passed by: constraints, triggers, races on real connections, and the audit."""
+"""What holds when the service is passed by: constraints, triggers, races on connections, and the audit."""
 
 from __future__ import annotations
 

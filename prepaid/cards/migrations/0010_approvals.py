@@ -4,40 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cards', '0005_rules'),
+        ("cards", "0005_rules"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='program',
-            name='adjust_alone_max',
+            model_name="program",
+            name="adjust_alone_max",
             field=models.BigIntegerField(blank=True, default=0, null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='bulk_issue_alone_max',
+            model_name="program",
+            name="bulk_issue_alone_max",
             field=models.BigIntegerField(blank=True, default=0, null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='card_return_alone_max',
+            model_name="program",
+            name="card_return_alone_max",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='limit_change_alone_max',
+            model_name="program",
+            name="limit_change_alone_max",
             field=models.BigIntegerField(blank=True, default=0, null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='refund_unlinked_alone_max',
+            model_name="program",
+            name="refund_unlinked_alone_max",
             field=models.BigIntegerField(blank=True, default=0, null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='unblock_alone_max',
+            model_name="program",
+            name="unblock_alone_max",
             field=models.BigIntegerField(blank=True, null=True),
         ),
     ]

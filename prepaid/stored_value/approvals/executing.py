@@ -14,6 +14,7 @@ import msgspec
 from prepaid.cards.errors import CardNotFound, ChangeRefused
 from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Program, RuleSet
+from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.fields import RuleInvalid
 from prepaid.cards.rules.in_force import change_rule
 from prepaid.keys import site_keys
@@ -26,10 +27,12 @@ from prepaid.stored_value.approvals.payloads import (
     CardReturn,
     LimitChange,
     Payload,
+    RefundUnlinked,
     RuleChange,
     Unblock,
 )
 from prepaid.stored_value.quotes.choices import CardMoved, ChoiceRefused, find_choice, pay_choice
+from prepaid.stored_value.refund import refund_unlinked
 from prepaid.stored_value.requests import Request, origin_of_till
 from prepaid.stored_value.return_card import return_card
 from prepaid.stores.models import Till
@@ -62,6 +65,13 @@ def carry_out_adjust(approval: Approval, asked: Adjust, *, at: datetime) -> Carr
     money = Money(asked.amount_minor, asked.currency)
     request = request_of(approval, asked, at=at)
     return _of(adjust(request, asked.card_id, money, direction=asked.direction, bonus=asked.bonus))
+
+
+def carry_out_refund(approval: Approval, asked: RefundUnlinked, *, at: datetime) -> Carried:
+    """Give value without an original. Locks the account."""
+    money = Money(asked.amount_minor, asked.currency)
+    request = request_of(approval, asked, at=at)
+    return _of(refund_unlinked(request, at_the_desk(asked.card_id), money, approval=approval.id))
 
 
 def carry_out_unblock(approval: Approval, asked: Unblock, *, at: datetime) -> Carried:

@@ -15,6 +15,7 @@ from prepaid.stored_value.approvals.payloads import (
     CardReturn,
     LimitChange,
     Payload,
+    RefundUnlinked,
     RuleChange,
     Unblock,
 )
@@ -45,6 +46,13 @@ KINDS = (
         asked_by=ANYBODY,
         amount=lambda asked: asked.amount_minor,
         carry_out=executing.carry_out_adjust,
+    ),
+    Kind(
+        code="refund_unlinked",
+        payload=RefundUnlinked,
+        asked_by=ANYBODY,
+        amount=lambda asked: asked.amount_minor,
+        carry_out=executing.carry_out_refund,
     ),
     Kind(
         code="unblock",

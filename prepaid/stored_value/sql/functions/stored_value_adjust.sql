@@ -58,6 +58,6 @@ begin
     v_hash := ledger_post(p_request, v_account, v_after, p_type, p_amount, null, null, null, v_legs);
     return next stored_value_reply_with(
         p_request, p_type, null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         v_account.position + 1, v_card, null, v_hash);
 end $$;
