@@ -23,6 +23,7 @@ PATHS = (
     "/till",
     "/office/terminals",
     "/office/exceptions",
+    "/office/approvals",
     "/office/offers",
     "/office/offers/new",
 )

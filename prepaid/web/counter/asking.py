@@ -29,7 +29,8 @@ from prepaid.stored_value.approvals.payloads import Adjust, LimitChange, Payload
 from prepaid.stored_value.approvals.service import Asked, ask, foresee
 from prepaid.stored_value.lots import sum_lots
 from prepaid.web.access import Place, StaffRequest, at_a_till
-from prepaid.web.counter.asks import FORMS, LIMIT_NAMES, Ask, AskForm, find_ask
+from prepaid.web.counter.ask_forms import FORMS, AskForm
+from prepaid.web.counter.asks import LIMIT_NAMES, Ask, find_ask
 from prepaid.web.counter.screen import OpenCard, open_card
 from prepaid.web.counter.words import STATE_NAMES
 from prepaid.web.office.outcomes import say_outcome
