@@ -46,7 +46,7 @@ def lots_of(held: HeldCard) -> list[tuple[bool, int]]:
             "where id = %s order by 1",
             [held.account_id],
         )
-        return cursor.fetchall()
+        return [(bonus, remaining) for bonus, remaining in cursor.fetchall()]
 
 
 def test_an_adjustment_makes_a_lot_of_its_kind_and_takes_from_that_kind_alone(

@@ -144,7 +144,7 @@ def test_the_owner_of_the_table_cannot_decide_otherwise(
 ) -> None:
     columns, guard = FORBIDDEN[name]
     with pytest.raises(psycopg.Error, match=guard):
-        owner.execute(f"update ledger_approval set {columns} where id = %s", [pending])  # type: ignore[arg-type]
+        owner.execute(f"update ledger_approval set {columns} where id = %s", [pending])
 
 
 def test_a_decision_is_never_taken_back(owner: psycopg.Connection[tuple[object, ...]], pending: UUID) -> None:
@@ -152,7 +152,7 @@ def test_a_decision_is_never_taken_back(owner: psycopg.Connection[tuple[object, 
     refuse(pending, staff=staff, reason="typed wrongly", at=timezone.now())
     for columns in ("verdict = null, decided_at = null", "decision_reason = 'other'", "reason = 'other'"):
         with pytest.raises(psycopg.Error, match="decided once"):
-            owner.execute(f"update ledger_approval set {columns} where id = %s", [pending])  # type: ignore[arg-type]
+            owner.execute(f"update ledger_approval set {columns} where id = %s", [pending])
     with pytest.raises(psycopg.Error, match="append-only"):
         owner.execute("delete from ledger_approval where id = %s", [pending])
 
@@ -189,8 +189,8 @@ def test_audit_names_an_adjustment_that_no_two_persons_approved(scratch_db: str,
     with connect_as_superuser(scratch_db) as superuser:
         superuser.execute("set session_replication_role = replica")
         for check in CHECKS:
-            superuser.execute(f"alter table ledger_approval drop constraint {check}")  # type: ignore[arg-type]
-        superuser.execute(PLANTED[name].format(id=done.approval.transaction_id))  # type: ignore[arg-type]
+            superuser.execute(f"alter table ledger_approval drop constraint {check}")
+        superuser.execute(PLANTED[name].format(id=done.approval.transaction_id))
 
     found = [one for one in audit() if one.invariant == "adjustment_and_unlinked_refund_are_approved"]
 

@@ -48,6 +48,7 @@ class Carried:
 
 def request_of(approval: Approval, asked: Payload, *, at: datetime) -> Request:
     """Make the request of a posting: by who asked, at the till where it was asked, under the id made then."""
+    assert approval.origin_id is not None, "what moves value is asked for at a till"
     till = Till.objects.select_related("store").get(pk=approval.origin_id)
     return Request(
         id=approval.transaction_id,

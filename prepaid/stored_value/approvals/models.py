@@ -52,7 +52,8 @@ class Approval(models.Model):
     @property
     def asked(self) -> Payload:
         """Give what was asked as its struct."""
-        return msgspec.convert(self.payload, type=Payload)
+        asked: Payload = msgspec.convert(self.payload, type=Payload)
+        return asked
 
     def state_at(self, at: datetime) -> State:
         """Say where it stands; `approved` alone is approved and yet not carried out."""

@@ -69,13 +69,17 @@ def ask_approval(request: StaffRequest, place: Place, card_id: UUID, code: str) 
     if not _is_covered(place, opened, payload):
         form.add_error("amount", _("The card holds less of this value."))
         return _show(request, place, opened, wanted, form, status=422)
+    if isinstance(payload, LimitChange) and payload.before_minor == payload.after_minor:
+        form.add_error("amount", _("This is the limit already."))
+        return _show(request, place, opened, wanted, form, status=422)
     changes = list_changes(opened, payload)
     return _show(request, place, opened, wanted, form, changes=changes, payload=payload)
 
 
 def payload_of(wanted: Ask, opened: OpenCard, asked: dict[str, Any]) -> Payload:
     """Write down what a form asks for."""
-    card, currency, amount = opened.card, opened.balance.currency, asked.get("amount")
+    card, currency = opened.card, opened.balance.currency
+    amount: Money | None = asked.get("amount")
     if wanted.code == "unblock":
         return Unblock(card_id=card.id, balance_minor=opened.balance.balance_minor, currency=currency)
     if wanted.code == "limit":
@@ -86,6 +90,7 @@ def payload_of(wanted: Ask, opened: OpenCard, asked: dict[str, Any]) -> Payload:
             after_minor=None if amount is None else amount.amount_minor,
             currency=currency,
         )
+    assert amount is not None, "the form read the amount"
     if wanted.code == "refund":
         return RefundUnlinked(card_id=card.id, amount_minor=amount.amount_minor, currency=currency)
     return Adjust(

@@ -150,6 +150,9 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
     listed = []
     for row in rows:
         asked, state = row.asked, row.state_at(now)
+        label, tone = STATES[state]
+        if state == "refused" and row.decided_by_user == row.asked_by_user:
+            label = _("Taken back")
         card = cards.get(row.card_id) if row.card_id else None
         account = accounts.get(row.account_id) if row.account_id else None
         balance = account.balance if account is not None and state == "pending" else None
@@ -159,8 +162,8 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
             Listed(
                 row=row,
                 title=TITLES[row.kind],
-                label=STATES[state][0],
-                tone=STATES[state][1],
+                label=label,
+                tone=tone,
                 what=_what(asked, program),
                 card=card,
                 store=stores.get(row.store_id, ""),

@@ -32,6 +32,9 @@ create table ledger_approval (
     decision_reason  text not null default '',
     outcome          text check (outcome in ('executed', 'declined')),
     outcome_reason   text,
+    -- What moves value is asked for at a till, which posts it.
+    constraint ledger_approval_of_value_has_an_origin check (
+        origin_id is not null or kind in ('unblock', 'limit_change', 'bulk_issue', 'rule_change')),
     constraint ledger_approval_expires_later check (expires_at > asked_at),
     constraint ledger_approval_above_the_amount_by_two check (
         second_needed or (kind <> 'rule_change' and (alone_max is null or amount <= alone_max))),
