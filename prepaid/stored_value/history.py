@@ -28,6 +28,8 @@ SIGNS = {
     "card_return": -1,
     "expire": -1,
     "reactivate": 1,
+    "shortfall": 1,
+    "recovery": -1,
 }
 
 
