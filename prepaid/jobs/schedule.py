@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 3600},
     },
+    "expire_approvals": {"task": "expire_approvals", "schedule": 300.0, "options": {"expires": 300}},
     "expire_holds": {"task": "expire_holds", "schedule": 60.0, "options": {"expires": 60}},
     # A store's day may begin at any hour.
     "pay_instalments": {

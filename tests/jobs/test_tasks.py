@@ -86,6 +86,7 @@ def test_due_hold_is_released_by_the_job(worker: Program) -> None:
 
     assert run(tasks.expire_holds).result == "1 released"
     assert run(tasks.expire_holds).result == "0 released"
+    assert run(tasks.expire_approvals).result == "0 expired"
 
 
 def test_bonus_is_paid_and_value_expired_once(worker: Program) -> None:

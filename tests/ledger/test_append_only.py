@@ -17,12 +17,15 @@ from prepaid.stored_value.move import move
 from tests.databases import connect_as_superuser, own_database
 from tests.offline import advise, allow
 from tests.shop import Shop, figures, open_shop
+from tests.stored_value.people import adjust_of, asked_by, hire
 
 TABLES = (
     "ledger_account",
     "ledger_advice",
     "ledger_answer",
+    "ledger_answer_cause",
     "ledger_answer_rule",
+    "ledger_approval",
     "ledger_bonus",
     "ledger_counted",
     "ledger_counter",
@@ -43,7 +46,9 @@ SOME_COLUMN = {
     "ledger_account": "currency",
     "ledger_advice": "amount",
     "ledger_answer": "outcome",
+    "ledger_answer_cause": "cause",
     "ledger_answer_rule": "rule_id",
+    "ledger_approval": "reason",
     "ledger_bonus": "amount",
     "ledger_counted": "kind",
     "ledger_counter": "kind",
@@ -82,6 +87,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
                 "select id, gen_random_uuid(), 1, now(), current_date from ledger_account"
             )
             opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
+            opened.execute("insert into ledger_answer_cause values (gen_random_uuid(), 'issued_by_operator')")
+        asked_by(hire(shop), adjust_of(held, 1))
         yield shop
 
 

@@ -24,6 +24,7 @@ PATHS = (
     "/office/terminals",
     "/office/offline",
     "/office/exceptions",
+    "/office/approvals",
     "/office/offers",
     "/office/offers/new",
 )

@@ -186,7 +186,7 @@ left join lateral (
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
 where lot.lot_no is null or lot.amount is distinct from made.amount or (lot.bonus and lot.campaign = '') or (
-    (lot.bonus is distinct from (made.kind = 'promotion') or (not lot.bonus and lot.tender is distinct from made.kind))
+    ((made.kind <> 'adjustment' and lot.bonus is distinct from (made.kind = 'promotion')) or (not lot.bonus and lot.tender is distinct from made.kind))
     and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
@@ -337,6 +337,32 @@ select 'counted', format('%s/%s %s', counted.account_id, counted.position, count
 from ledger_counted as counted
 left join ledger_transaction as posted using (account_id, position)
 where posted.id is null;
+
+-- name: adjustment_and_unlinked_refund_are_approved
+-- Nothing is given or taken by hand without an approval that was carried out under its id: of its amount and account,
+-- by one below the program's amount, above it by two persons.
+select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id),
+    case
+        when approval.id is null then format('%s of %s without an approval', transaction.type, transaction.amount)
+        else format('%s of %s by %s, approved by %s: %s of %s', transaction.type, transaction.amount, approval.asked_by,
+            approval.decided_by, approval.verdict, approval.amount)
+    end
+from ledger_transaction as transaction
+left join ledger_approval as approval
+    on approval.transaction_id = transaction.id and approval.verdict in ('alone', 'approved') and approval.outcome = 'executed'
+where (transaction.type in ('adjust_up', 'adjust_down') or (transaction.type = 'refund' and transaction.original_id is null))
+    and (approval.id is null or approval.amount <> transaction.amount or approval.account_id <> transaction.account_id
+        or approval.kind <> case when transaction.type = 'refund' then 'refund_unlinked' else 'adjust' end
+        or (approval.verdict = 'alone' and approval.amount > approval.alone_max)
+        or (approval.verdict = 'approved' and approval.decided_by_user is not distinct from approval.asked_by_user));
+
+-- name: approval_is_concluded_with_its_decision
+-- What was approved was carried out or declined in the same commit; what moves value was posted where it was carried out.
+select 'approval', approval.id::text, format('%s, outcome %s', approval.verdict, coalesce(approval.outcome, 'none'))
+from ledger_approval as approval
+left join ledger_answer as answer on answer.id = approval.transaction_id and answer.outcome = 'approved'
+where approval.verdict in ('alone', 'approved') and (approval.outcome is null or (
+    approval.outcome = 'executed' and approval.kind in ('adjust', 'refund_unlinked', 'card_return') and answer.id is null));
 
 -- name: bonus_is_paid_once
 -- Each part that is paid is one transaction under its own id, and each such transaction is a part of a load's bonus.

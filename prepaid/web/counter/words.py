@@ -50,6 +50,8 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("void", "cash_out"): gettext_lazy("Void of a cash-out"),
     ("card_return", None): gettext_lazy("Card return"),
     ("void", "card_return"): gettext_lazy("Void of a card return"),
+    ("adjust_up", None): gettext_lazy("Correction, added"),
+    ("adjust_down", None): gettext_lazy("Correction, taken"),
     ("reactivate", None): gettext_lazy("Expired value reactivated"),
 }
 CHANGE_NAMES: dict[str, str | Promise] = {

@@ -17,6 +17,10 @@ begin
     v_reason := case
         when (v.transaction).id is null then 'original_unknown'
         when p_currency <> (v.account).currency then 'currency_mismatch'
+        else stored_value_refuse_own_issue(p_request, (v.account).id)
+    end;
+    v_reason := case
+        when v_reason is not null then v_reason
         when (v.transaction).type not in ('redeem', 'capture') then 'original_not_reversible'
         when exists (
             select from ledger_transaction as undo
