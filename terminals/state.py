@@ -39,6 +39,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any]
     enrolled_at: datetime
     reader: str = READER_DEFAULT
+    # Empty where no scanner stands beside the reader.
+    scanner: str = ""
 
 
 class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,24 @@ class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
     minimum_agent_version: str = "0"
     locked: bool = False
     seen_at: datetime | None = None
+    is_slow: bool = False
+    standby: bool = False
+
+
+class StandInNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the site said last about standing in: the grant in force, and the key of the hot list."""
+
+    synced_at: datetime | None = None
+    policy_version: int = 0
+    grant: str | None = None
+    fingerprint_key: str | None = None
+
+
+class HotListNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """Cards that must not be accepted offline, by their fingerprints in hex, as of a version."""
+
+    version: int = 0
+    fingerprints: frozenset[str] = frozenset()
 
 
 class ReaderNotes(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +88,8 @@ class StateFolder:
         self.journal_file = self.path / "journal.sqlite"
         self.site_file = self.path / "site.json"
         self.reader_file = self.path / "reader.json"
+        self.stand_in_file = self.path / "stand-in.json"
+        self.hot_list_file = self.path / "hot-list.json"
         self.lock_file = self.path / "agent.lock"
         self.log_file = self.path / "agent.log"
         self.request_file = self.path / "give-way"
@@ -124,6 +146,28 @@ class StateFolder:
     def save_site_notes(self, notes: SiteNotes) -> None:
         """Keep what the site said last."""
         write_durably(self.site_file, msgspec.json.encode(notes))
+
+    def stand_in_notes(self) -> StandInNotes:
+        """Read what the site said about standing in; nothing is allowed where it is missing or damaged."""
+        try:
+            return msgspec.json.decode(self.stand_in_file.read_bytes(), type=StandInNotes)
+        except (OSError, msgspec.MsgspecError):
+            return StandInNotes()
+
+    def save_stand_in_notes(self, notes: StandInNotes) -> None:
+        """Keep what the site said about standing in."""
+        write_durably(self.stand_in_file, msgspec.json.encode(notes))
+
+    def hot_list(self) -> HotListNotes:
+        """Read the hot list; an empty one of version 0, which is asked for anew, where it is damaged."""
+        try:
+            return msgspec.json.decode(self.hot_list_file.read_bytes(), type=HotListNotes)
+        except (OSError, msgspec.MsgspecError):
+            return HotListNotes()
+
+    def save_hot_list(self, notes: HotListNotes) -> None:
+        """Keep the hot list."""
+        write_durably(self.hot_list_file, msgspec.json.encode(notes))
 
     def reader_notes(self) -> ReaderNotes | None:
         """Read how the reader is, as the agent that holds it wrote down."""

@@ -35,6 +35,9 @@ EFFECTS = {
     "move_in": ("nothing", 0),
     "hold": ("nothing", 0),
     "release": ("nothing", 0),
+    # What was spent offline without being there: lent to the account, and given back by what comes in.
+    "shortfall": ("lent", 1),
+    "recovery": ("lent", -1),
 }
 UNDOES = ("void", "reversal")
 # A refund gives back a part: the redemption stays one.
@@ -55,6 +58,7 @@ class Flow:
     bonus: int = 0
     paid_out: int = 0
     expired: int = 0
+    lent: int = 0
     adjusted: int = 0
 
     def __add__(self, other: Flow) -> Flow:
@@ -67,13 +71,14 @@ class Flow:
             self.bonus + other.bonus,
             self.paid_out + other.paid_out,
             self.expired + other.expired,
+            self.lent + other.lent,
             self.adjusted + other.adjusted,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        given = self.topped_up + self.bonus + self.adjusted
+        given = self.topped_up + self.bonus + self.adjusted + self.lent
         return given - self.redeemed - self.paid_out - self.expired
 
 
@@ -209,6 +214,8 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(bonus=sign * amount)
     if figure == "paid_out":
         return Flow(paid_out=sign * amount)
+    if figure == "lent":
+        return Flow(lent=sign * amount)
     if figure == "adjusted":
         return Flow(adjusted=sign * amount)
     return Flow(expired=sign * amount) if figure == "expired" else Flow()

@@ -30,6 +30,8 @@ SIGNS = {
     "adjust_up": 1,
     "adjust_down": -1,
     "reactivate": 1,
+    "shortfall": 1,
+    "recovery": -1,
 }
 
 

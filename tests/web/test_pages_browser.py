@@ -22,6 +22,7 @@ PATHS = (
     "/cards/new",
     "/till",
     "/office/terminals",
+    "/office/offline",
     "/office/exceptions",
     "/office/approvals",
     "/office/offers",

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0005_rules"),
+        ("cards", "0008_hot_list"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from prepaid.ledger.loading import read_tables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stored_value", "0006_rules"),
+        ("stored_value", "0007_proof"),
         ("cards", "0010_approvals"),
     ]
 
