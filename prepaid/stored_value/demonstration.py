@@ -25,6 +25,7 @@ from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.demonstration_approvals import ALONE, ask_for_second_person
 from prepaid.stored_value.demonstration_units import sell_passes
 from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
@@ -110,6 +111,7 @@ def demonstrate(*, at: datetime) -> bool:
         first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
         sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
         _make_offers(programs, stores[FIRST_STORE], at)
+        ask_for_second_person(programs["MEMBER"], at=at)
     return True
 
 
@@ -189,7 +191,7 @@ def _make_programs() -> dict[str, Program]:
     }
     shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED, "pay_code_max": PAY_CODE_MAX}
     return {
-        code: Program.objects.get_or_create(code=code, defaults=shared | given)[0]
+        code: Program.objects.get_or_create(code=code, defaults=shared | ALONE | given)[0]
         for code, given in terms.items()
     }
 

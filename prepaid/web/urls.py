@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
-from prepaid.web.office import approvals, fleet, offers, offline, reports, returns, rules
+from prepaid.web.office import approvals, fleet, offers, offline, reports, returns, rule_change, rules
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cards/<uuid:card_id>/identity", identity.identity, name="card_identity"),
     path("office/returns", returns.returns, name="returns"),
     path("office/returns/rules", rules.rules, name="rules"),
+    path("office/returns/rules/change", rule_change.ask_rule_change, name="ask_rule_change"),
     path("office/returns/<uuid:card_id>", returns.quote, name="return_quote"),
     path("office/returns/<uuid:card_id>/choice", returns.choose_way, name="choose_return"),
     path("office/returns/<uuid:card_id>/payment", returns.pay, name="pay_return"),

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from prepaid.cards.lifecycle import change_state
-from prepaid.cards.models import Program
+from prepaid.cards.models import Program, Rule, RuleSet
 from prepaid.identifiers import uuid7
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.issue import IssuedCard
@@ -218,3 +218,37 @@ def test_what_is_over_is_told_to_who_decides(desk: Desk, made: IssuedCard) -> No
     asked_by(desk.staff, adjust_of(held, 10_001, direction="down"))
     assert "Approved, but not carried out: Not enough balance." in decide(second, "approve")
     assert desk.figures(made) == (5_000, 2)
+
+
+def test_a_rule_is_changed_by_two_managers(desk: Desk) -> None:
+    rule_set = RuleSet.objects.create(code="two", name="Two", name_zh="二", card_class="any", currency="CNY")
+    fields = {
+        "id": uuid7(),
+        "transaction_id": uuid7(),
+        "rule_set": rule_set.id,
+        "field": "max_single_load",
+        "value": "300000",
+        "effective_from": "2027-01-01",
+        "article": "art. 9",
+        "article_zh": "第九条",
+        "source": "v",
+        "text": "No more than 3,000.00 at once.",
+        "text_zh": "单次充值不超过3,000.00。",
+        "reason": "in the gazette",
+    }
+    assert "Change a rule" in desk.client().get("/office/returns/rules").content.decode()
+    assert desk.client().get("/office/returns/rules/change?set=two").status_code == 200
+    wrong = desk.client().post("/office/returns/rules/change", fields | {"value": "much"})
+    assert (wrong.status_code, "does not take such a value" in wrong.content.decode()) == (422, True)
+    desk.client().post("/office/returns/rules/change", fields)
+    assert not Rule.objects.filter(rule_set=rule_set).exists()
+
+    assert "Approved and carried out." in decide(colleague(desk), "approve")
+
+    assert Rule.objects.get(rule_set=rule_set).value == 300_000
+
+
+def test_a_limit_that_stays_as_it_is_is_not_asked_for(desk: Desk, made: IssuedCard) -> None:
+    fields = {"id": uuid7(), "transaction_id": uuid7(), "reason": "x", "term": "balance_max", "amount": ""}
+    answer = desk.client().post(f"/cards/{made.card.id}/asking/limit", fields)
+    assert (answer.status_code, "This is the limit already." in answer.content.decode()) == (422, True)

@@ -75,7 +75,7 @@ def test_every_step_is_accessible_and_fits(
         )
         assert width <= 0
 
-    for path in ("/office/approvals", "/office/approvals?show=decided"):
+    for path in ("/office/approvals", "/office/approvals?show=decided", "/office/returns/rules/change"):
         screen.goto(path)
         look_at_it()
     screen.goto(f"/cards/{made.card.id}/life")
