@@ -206,7 +206,7 @@ def _add_care(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     doctor.add_argument(
         "--customer", action="store_true", help="with --scan: a customer's code would not read just now"
     )
-    doctor.add_argument("--scanner", metavar="DEVICE", help="its serial port (default: it types)")
+    doctor.add_argument("--scanner", help=f"{_SCANNER_HELP} (default: the terminal's own, else it types)")
     doctor.add_argument(
         "--tap", type=_seconds, metavar="SECONDS", help="wait so long for the test card on the reader"
     )

@@ -27,7 +27,7 @@ from terminals.results import (
 )
 from terminals.scanners import Scanned, ScannerChanged
 from terminals.shown import MODES, Question, Shown
-from terminals.state import ReaderNotes
+from terminals.state import DeviceNotes
 from terminals.terminal import Terminal
 from terminals.watch import Done, Event, ReaderChanged, Tapped
 
@@ -86,8 +86,8 @@ class Console:
     def beat(self) -> None:
         """Tell the site how the terminal is, unless something more urgent is under way."""
         if self.shown.working is None:
-            code = self.shown.reader_code
-            self._begin("beat", lambda: self._terminal.tell_health(code))
+            reader, scanner = self.shown.reader_code, self.shown.scanner_code
+            self._begin("beat", lambda: self._terminal.tell_health(reader, scanner))
 
     def _type(self, key: str) -> None:
         shown = self.shown
@@ -261,7 +261,7 @@ class Console:
         else:
             shown.reader_name, shown.reader_code, shown.card_code = event.name, event.code, ""
             self._terminal.folder.save_reader_notes(
-                ReaderNotes(reader=event.name, code=event.code, detail=event.detail)
+                DeviceNotes(name=event.name, code=event.code, detail=event.detail)
             )
         if event.code and changed:
             self._terminal.record_fault(event.code, event.detail, "tap")
@@ -270,6 +270,9 @@ class Console:
         if event.code and event.code != self.shown.scanner_code:
             self._terminal.record_fault(event.code, event.detail, "scan")
         self.shown.scanner_code = event.code
+        self._terminal.folder.save_scanner_notes(
+            DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+        )
 
     def _work(self, name: str, do: Callable[[], Any]) -> None:
         self._clear_panel()

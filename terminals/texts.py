@@ -97,7 +97,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "all_well": ("Everything is in order.", "一切正常。"),
     "step_power": ("power", "电源"),
     "step_reader": ("reader", "读卡器"),
-    "step_scanner": ("scanner", "扫描器"),
+    "step_scanner": ("scanner", "扫码器"),
     "step_enrolment": ("enrolment", "登记"),
     "step_files": ("files", "程序文件"),
     "step_journal": ("journal", "流水"),
