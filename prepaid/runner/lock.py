@@ -12,9 +12,10 @@ OPTIONS = [
 ]
 # Everything first: the smaller sets then take the same versions.
 SETS = [
-    ["pyproject.toml", "--group", "dev", "--group", "terminals", "-o", "requirements-dev.txt"],
+    ["pyproject.toml", "--group", "dev", "--group", "terminals", "--group", "simulation", "-o", "requirements-dev.txt"],
     ["pyproject.toml", "-c", "requirements-dev.txt", "-o", "requirements.txt"],
     ["--group", "terminals", "-c", "requirements-dev.txt", "-o", "terminals/requirements.txt"],
+    ["--group", "simulation", "-c", "requirements-dev.txt", "-o", "simulation/requirements.txt"],
 ]
 
 
