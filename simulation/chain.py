@@ -81,9 +81,7 @@ def open_chain(folder: Path, size: Size, plan: Plan, *, site_port: int, at: date
         for number in range(size.all_terminals)
     ]
     terminals = [Terminal.objects.get(store__code=post.name[:2], name=post.name[2:]).id for post in posts]
-    return Chain(
-        posts=posts, terminals=terminals, facts=facts, cards=cards, accounts=accounts, ports=ports
-    )
+    return Chain(posts=posts, terminals=terminals, facts=facts, cards=cards, accounts=accounts, ports=ports)
 
 
 def _open_store(number: int, at: datetime) -> Store:

@@ -38,10 +38,17 @@ class Clock:
             return
         moved = _real_time() + float(self.file.read_text())
         if self._travel is None:
-            self._travel = time_machine.travel(moved, tick=True).start()
+            self._trip = time_machine.travel(moved, tick=True)
+            self._travel = self._trip.start()
         else:
             self._travel.move_to(moved)
         self._seen = seen
+
+    def stop(self) -> None:
+        """Give this program the machine's time back."""
+        if self._travel is not None:
+            self._trip.stop()
+            self._travel = self._seen = None
 
 
 def _real_time() -> float:

@@ -5,7 +5,6 @@ Knows how terminals are started, killed and started again; must not know what a 
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
 import time
@@ -35,7 +34,7 @@ OPENS_AT = (time_of_day(9, 30), time_of_day(17, 30))
 NIGHT_AT = time_of_day(23, 0)
 # A shift of a dozen visits; beyond this something hangs, and the run ends with an error.
 SHIFT_S_MAX = 300.0
-_fork = multiprocessing.get_context("fork")
+fork = multiprocessing.get_context("fork")
 
 
 class ShiftFailed(Exception):
@@ -86,11 +85,13 @@ class Days:
         self.plan = plan
         self.clock = clock
         self.first_day = first_day
-        self.counters: MutableSequence[int] = _fork.RawArray("L", len(chain.facts))
-        self.barriers: Sequence[Barrier] = [_fork.Barrier(2) for _ in range(plan.races)]
+        self.counters: MutableSequence[int] = fork.RawArray("L", len(chain.facts))
+        self.barriers: Sequence[Barrier] = [fork.Barrier(2) for _ in range(plan.races)]
         self.known: dict[int, UUID] = {}
         self.record = Record()
         self.running: list[Running] = []
+        # Programs beside the terminals of the plan, which end with this too.
+        self.others: list[Any] = []
 
     def run(self, tell: Callable[[int, list[Worked], Night], None]) -> Record:
         """Run every day; `tell` hears of each after its night. Raises ShiftFailed."""
@@ -107,10 +108,11 @@ class Days:
 
     def stop(self) -> None:
         """End every terminal that is still at work."""
-        for one in self.running:
-            one.started.kill()
-            one.started.join()
+        for started in [*(one.started for one in self.running), *self.others]:
+            started.kill()
+            started.join()
         self.running.clear()
+        self.others.clear()
 
     def _at(self, day: int, at: time_of_day) -> datetime:
         return datetime.combine(self.first_day + timedelta(days=day), at, ZoneInfo(TIMEZONE))
@@ -131,9 +133,9 @@ class Days:
         return worked
 
     def _start(self, worked: Worked, start: Start) -> Running:
-        heard, told = _fork.Pipe(duplex=False)
+        heard, told = fork.Pipe(duplex=False)
         shift = worked.shift
-        started = _fork.Process(
+        started = fork.Process(
             target=work,
             args=(
                 self.chain.posts[shift.terminal],
@@ -195,12 +197,3 @@ class Days:
         fold_outbox()
         summary = reconcile(at)
         return Night(Counter(one.kind for one in summary.open if one.vanished_at is None), expired)
-
-
-@contextlib.contextmanager
-def stopped_at_last(days: Days) -> Any:
-    """Leave no terminal running, however the run ends."""
-    try:
-        yield days
-    finally:
-        days.stop()

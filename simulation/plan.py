@@ -29,11 +29,10 @@ CARDS_EACH_MIN = 8
 
 Scene = Literal[
     "tap", "keyed", "scan", "top_up", "void", "capture", "release", "left_hold", "refund", "wrong_pin",
-    "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "lost_card", "pulled_away", "cut_request",
-    "cut_answer", "torn_tap", "reversal", "reversal_unsent", "kill_before", "kill_after", "race_tap",
-    "race_keyed",
-    "offline_tap", "offline_scan", "offline_keyed", "offline_top_up", "offline_over", "offline_clone",
-    "offline_poor", "offline_lost", "poor_top_up",
+    "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "lost_card", "pulled_away",
+    "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent", "kill_before", "kill_after",
+    "race_tap", "race_keyed", "offline_tap", "offline_scan", "offline_keyed", "offline_top_up",
+    "offline_over", "offline_clone", "offline_poor", "offline_lost", "poor_top_up",
 ]  # fmt: skip
 
 ORDINARY: dict[Scene, int] = {
@@ -140,6 +139,12 @@ class Plan:
     lost: list[int]
     balances: dict[int, int] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
+    first_regular: int = 0
+
+    @property
+    def visits(self) -> int:
+        """Count the visits of all shifts."""
+        return sum(len(shift.visits) for shifts in self.shifts for shift in shifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,15 @@ class _Planner:
 
     def plan(self) -> Plan:
         shifts = [self._part(part) for part in range(self.size.parts)]
-        return Plan(shifts, self.races, self.openings, self.lost, self.balances, self.findings)
+        return Plan(
+            shifts=shifts,
+            races=self.races,
+            openings=self.openings,
+            lost=self.lost,
+            balances=self.balances,
+            findings=self.findings,
+            first_regular=self.regulars[0],
+        )
 
     def _spells(self) -> list[tuple[int, int, int]]:
         """Choose who has no network when: (terminal, first part, last part), back before the end."""

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from prepaid.money import Money, format_amount
-from simulation.books import Books, list_faults
+from simulation.books import RACE, Books, list_faults, races_of
 from simulation.chain import CURRENCY
 from simulation.days import Night, Record, Worked
+from simulation.load import Load
 from simulation.plan import Plan, Scene
 
 DIFFERENCES_SHOWN_MAX = 40
+AGREES = "the journals, the batches, the plan, the ledger and its audit"
 PLANTED: dict[Scene, str] = {
     "wrong_pin": "wrong PIN typed",
     "too_much": "more than is on the card",
@@ -41,6 +43,16 @@ PLANTED: dict[Scene, str] = {
 }
 
 
+def load_lines(load: Load) -> list[str]:
+    """Say how fast it was, and whether it still agrees."""
+    within = ", ".join(f"{percent}% within {load.percentile_ms(percent):.1f} ms" for percent in (50, 95, 99))
+    return [
+        f"{len(load.took_ms)} redeems by {load.terminals} terminals in {load.seconds:.1f} s: "
+        f"{load.per_second:.0f} a second, {within}.",
+        *_verdict(load.differences, "the journals, the ledger and its audit"),
+    ]
+
+
 def money(amount_minor: int) -> str:
     """Write an amount of the chain's currency."""
     return format_amount(Money(amount_minor, CURRENCY))
@@ -55,9 +67,9 @@ def day_line(day: int, worked: Sequence[Worked], night: Night) -> str:
     uploaded = sum(one.opened.uploaded for one in worked)
     batches = sum(bool(one.closed and one.closed.is_balanced) for one in worked)
     killed = sum(one.kills for one in worked)
+    offline = f"{said['approved offline']} offline (up to {money(peak)} at one terminal, {uploaded} uploaded)"
     return (
-        f"day {day + 1}: {said['approved']} approved, {declined} declined, {killed} killed, "
-        f"{said['approved offline']} offline (at most {money(peak)} waiting at one terminal, {uploaded} uploaded), "
+        f"day {day + 1}: {said['approved']} approved, {declined} declined, {offline}, {killed} killed, "
         f"{batches} batches balanced, {night.expired_holds} holds expired, {sum(night.open.values())} open"
     )
 
@@ -74,7 +86,7 @@ def write_report(plan: Plan, record: Record, books: Books) -> list[str]:
     lines += ["", f"{'Faults and frauds':<36}{'planted':>8}  {'as expected':>11}  what was named"]
     lines += list(_planted(record))
     lines += ["", *_recovered(record), "", *_sums(books), "", *_found(plan, record, books)]
-    lines += _verdict(books)
+    lines += _verdict(books.differences, AGREES)
     return lines
 
 
@@ -86,7 +98,7 @@ def _recovered(record: Record) -> list[str]:
     kills = sum(one.kills for one in record.worked)
     return [
         f"Terminals named to the office: {', '.join(f'{code} ({count})' for code, count in named.items())}.",
-        f"Outcomes that were unknown: {repeated} found by repeating the same id, {resolved} by the next shift, "
+        f"Unknown outcomes: {repeated} found out by repeating the same id, {resolved} by the next shift, "
         f"{kills} after a kill.",
         f"Offline purchases: {uploaded} uploaded when the network was back.",
     ]
@@ -96,8 +108,9 @@ def _sums(books: Books) -> list[str]:
     lines = ["The journals of the terminals alone make"]
     lines += [f"  {money(books.opening_minor):>14}  first top-ups at the counter"]
     lines += [f"  {money(amount):>14}  {kind} ({count})" for kind, (count, amount) in books.sums.items()]
-    owes = f"the ledger owes {money(books.liability_minor)}, less shortfalls of {money(books.shortfall_minor)}"
-    return [*lines, f"  {money(books.expected_minor):>14}  owed to card holders; {owes}"]
+    lines += [f"  {money(books.expected_minor):>14}  owed to card holders"]
+    lend = f", of which {money(-books.shortfall_minor)} is lent" if books.shortfall_minor else ""
+    return [*lines, f"  {money(books.liability_minor - books.shortfall_minor):>14}  in the ledger{lend}"]
 
 
 def _found(plan: Plan, record: Record, books: Books) -> list[str]:
@@ -114,26 +127,33 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def _planted(record: Record) -> Iterable[str]:
+    races = races_of(record)
     for scene, title in PLANTED.items():
-        visits = [
-            (visit, told) for one in record.worked for visit, told in one.told if visit.scene == scene
-        ]
-        if not visits:
+        if scene == "race_tap":
+            told = [(sorted(said), RACE) for said in races.values()]
+        else:
+            told = [
+                (list(told.said), list(visit.expected))
+                for one in record.worked
+                for visit, told in one.told
+                if visit.scene == scene
+            ]
+        if not told:
             yield f"{title:<36}{0:>8}  {'-':>11}  not met in this run"
             continue
-        met = sum(tuple(told.said) == visit.expected or visit.race >= 0 for visit, told in visits)
-        named = Counter(", ".join(told.said) for _, told in visits)
-        yield f"{title:<36}{len(visits):>8}  {met:>11}  {'; '.join(named)}"
+        met = sum(said == expected for said, expected in told)
+        named = Counter(", ".join(said) for said, _ in told)
+        yield f"{title:<36}{len(told):>8}  {met:>11}  {'; '.join(named)}"
 
 
-def _verdict(books: Books) -> list[str]:
-    if not books.differences:
-        return ["", "Everything agrees: journals, batches, plan, ledger and audit."]
-    shown = books.differences[:DIFFERENCES_SHOWN_MAX]
-    more = len(books.differences) - len(shown)
+def _verdict(differences: Sequence[str], agree: str) -> list[str]:
+    if not differences:
+        return ["", f"Everything agrees: {agree}."]
+    shown = differences[:DIFFERENCES_SHOWN_MAX]
+    more = len(differences) - len(shown)
     return [
         "",
-        f"NOT everything agrees: {len(books.differences)} differences.",
+        f"NOT everything agrees: {len(differences)} differences.",
         *(f"  {difference}" for difference in shown),
         *([f"  and {more} more"] if more else []),
     ]

@@ -220,9 +220,7 @@ class Till:
     def _refund(self, visit: Visit) -> None:
         original, currency = self.known[visit.original], self.terminal.enrolment.currency
         self.post(
-            lambda asked: messages.Refund(
-                **asked, original=original, amount=visit.amount, currency=currency
-            )
+            lambda asked: messages.Refund(**asked, original=original, amount=visit.amount, currency=currency)
         )
 
     def _wrong_pin(self, visit: Visit) -> None:
