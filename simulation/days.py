@@ -28,7 +28,7 @@ from simulation.chain import TIMEZONE, Chain
 from simulation.clock import Clock
 from simulation.plan import PARTS, Plan, Shift, Visit
 from simulation.scenes import Barrier, Closed, Opened, Told
-from simulation.till import Start, work
+from simulation.till import Start, signals_kept_back, work
 
 OPENS_AT = (time_of_day(9, 30), time_of_day(17, 30))
 NIGHT_AT = time_of_day(23, 0)
@@ -149,7 +149,8 @@ class Days:
             ),
             daemon=True,
         )
-        started.start()
+        with signals_kept_back():
+            started.start()
         told.close()
         return Running(worked=worked, started=started, pipe=heard)
 

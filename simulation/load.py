@@ -6,7 +6,6 @@ Knows rates and latencies; the agents call the site itself here, without the lin
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,13 @@ import msgspec
 from django.db import connections
 
 from prepaid.ledger.audit import audit
-from prepaid.runner.children import follow_parent
 from simulation.books import AUDIT_FINDINGS_MAX, compare_journals
 from simulation.cards import Facts, HeldCard
 from simulation.days import Days, fork
 from simulation.line import HOST
 from simulation.plan import CARDS_EACH_MIN
 from simulation.scenes import Barrier
-from simulation.till import PATIENCE, TIMEOUTS, Post
+from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals, signals_kept_back
 from terminals.lock import AgentLock
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -66,7 +64,8 @@ def measure(days: Days, seconds: float) -> Load:
         started = fork.Process(
             target=redeem_until, args=(post, cards, days.counters, barrier, seconds, told), daemon=True
         )
-        started.start()
+        with signals_kept_back():
+            started.start()
         told.close()
         days.others.append(started)
         running.append((started, heard))
@@ -93,9 +92,7 @@ def redeem_until(
     pipe: Pipe,
 ) -> None:
     """Redeem with these cards in turn until the time is over, and tell of it through the pipe."""
-    follow_parent(signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    settle_signals()
     folder = StateFolder(post.folder)
     folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site=f"http://{HOST}:{post.site_port}"))
     cards = [HeldCard(one, counters) for one in facts]
