@@ -96,7 +96,8 @@ def redeem_until(
     folder = StateFolder(post.folder)
     folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site=f"http://{HOST}:{post.site_port}"))
     cards = [HeldCard(one, counters) for one in facts]
-    took_ms, declined = [], 0
+    took_ms: list[float] = []
+    declined = 0
     with (
         AgentLock(folder, "headless"),
         Terminal(folder, operator=post.name, patience=PATIENCE, timeouts=TIMEOUTS) as terminal,

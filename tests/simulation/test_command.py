@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -99,12 +100,16 @@ def programs_of(pid: int) -> set[int]:
 
 def children_of(pid: int) -> Iterator[int]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        yield from (int(word) for word in task.read_text().split())
+        # It may have ended since it was listed.
+        with contextlib.suppress(OSError):
+            yield from (int(word) for word in task.read_text().split())
 
 
 def folder_of(pid: int) -> str:
     """Give the data folder that a program was started with."""
-    words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    words: list[bytes] = []
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return next((word.decode().partition("=")[2] for word in words if word.startswith(b"PREPAID_DATA=")), "")
 
 
