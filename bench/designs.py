@@ -19,9 +19,10 @@ CLIENTS = 8
 FOLDER = Path(__file__).parent
 TABLES = ("account", "lot", "transaction", "transfer", "answer", "outbox")
 FUNCTIONS = (
-    "ledger_begin_day", "ledger_chain_hash", "ledger_post", "ledger_spendable", "ledger_take",
-    "stored_value_admit_card", "stored_value_find_card", "stored_value_redeem", "stored_value_refuse_card",
-    "stored_value_refuse_pin", "stored_value_reply_with", "stored_value_stored_answer", "stored_value_replay",
+    "ledger_begin_day", "ledger_chain_hash", "ledger_count_posting", "ledger_post", "ledger_spendable",
+    "ledger_take", "stored_value_admit_card", "stored_value_count", "stored_value_find_card",
+    "stored_value_redeem", "stored_value_refuse_card", "stored_value_refuse_pin", "stored_value_reply_with",
+    "stored_value_stored_answer", "stored_value_replay",
 )  # fmt: skip
 CHECKED = """
 create trigger checked before insert or update on {schema}.ledger_transfer

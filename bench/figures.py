@@ -20,7 +20,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: transactions a second, and the ratio to the first contender of the same rounds."""
+    """A line of the table: transactions a second, and the ratio to the first contender of the same rounds.
+
+    `beside` is the ratio to another contender of those rounds, where the race names one.
+    """
 
     name: str
     per_second: float
@@ -28,6 +31,7 @@ class Line:
     lowest: float
     highest: float
     aim: float | None = None
+    beside: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -43,6 +47,7 @@ def race(
     rounds: int,
     seconds: float,
     aims: dict[str, float] | None = None,
+    beside: str | None = None,
 ) -> list[Line]:
     """Measure contenders in turn, round after round, so that a busy moment of the machine hits all of them.
 
@@ -55,20 +60,28 @@ def race(
             measured[contender.name].append(contender.measure(seconds))
         told = ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in measured.items())
         print(f"  {title}, round {number + 1} of {rounds}: {told}", flush=True)
-    base = measured[contenders[0].name]
     lines = []
     for name, values in measured.items():
-        ratios = [value / against for value, against in zip(values, base, strict=True)]
+        ratios = ratios_of(values, measured[contenders[0].name])
+        other = median(ratios_of(values, measured[beside])) if beside else None
         aim = (aims or {}).get(name)
-        lines.append(Line(f"{title}: {name}", median(values), median(ratios), min(ratios), max(ratios), aim))
+        lines.append(
+            Line(f"{title}: {name}", median(values), median(ratios), min(ratios), max(ratios), aim, other)
+        )
     return lines
+
+
+def ratios_of(values: Sequence[float], base: Sequence[float]) -> list[float]:
+    """Give the ratios round by round."""
+    return [value / against for value, against in zip(values, base, strict=True)]
 
 
 def print_table(lines: Sequence[Line]) -> None:
     """Print the table of ratios."""
     width = max(len(line.name) for line in lines)
-    print(f"\n{'':{width}}  {'a second':>9}  {'ratio':>6}  {'lowest - highest':>16}")
+    print(f"\n{'':{width}}  {'a second':>9}  {'ratio':>6}  {'lowest - highest':>16}  {'strict':>6}")
     for line in lines:
         spread = f"{line.lowest:.2f} - {line.highest:.2f}"
-        figures = f"{line.per_second:>9,.0f}  {line.ratio:>6.2f}  {spread:>16}"
+        strict = "" if line.beside is None else f"{line.beside:.2f}"
+        figures = f"{line.per_second:>9,.0f}  {line.ratio:>6.2f}  {spread:>16}  {strict:>6}"
         print(f"{line.name:{width}}  {figures}  {line.verdict}".rstrip())

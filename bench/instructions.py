@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.designs import DESIGNS, script_of, set_up
-from bench.scripts import P0, statement_of
+from bench.scripts import P0_STRICT, statement_of
 from bench.shop import ACCOUNTS
 from bench.site import STOP_TIMEOUT_S, Site, close_connections
 from prepaid.runner import database
@@ -38,7 +38,7 @@ def count_all(site: Site) -> list[Count]:
     """Count P0 and each design's redeem. The server is stopped for it: the site is of no use afterwards."""
     for design in DESIGNS:
         set_up(site, design)
-    statements = [("P0", "public", statement_of(P0))]
+    statements = [("P0", "public", statement_of(P0_STRICT))]
     statements += [
         (design.name, f"{design.schema}, public", statement_of(script_of(design))) for design in DESIGNS
     ]

@@ -22,8 +22,18 @@ CHOOSE = """
 \\set amount random(1, 500)
 \\set sequence :sequence + 1
 """
-# The strict form: one conditional UPDATE, one INSERT, one commit, in one round trip.
+# One conditional UPDATE, one INSERT, one commit, as pgbench writes its own scripts.
 P0 = (
+    CHOOSE
+    + f"""
+begin;
+update p0_account set balance = balance - :amount where id = {ACCOUNT_ID} and balance >= :amount;
+insert into p0_entry (id, account_id, amount, balance_after) values (uuidv7(), {ACCOUNT_ID}, :amount, 0);
+commit;
+""".replace("{n}", ":n::text")
+)
+# The strict form: the same in one statement, one round trip.
+P0_STRICT = (
     CHOOSE
     + f"""
 with spent as (
@@ -31,16 +41,6 @@ with spent as (
     where id = {ACCOUNT_ID} and balance >= :amount returning id, balance
 )
 insert into p0_entry (id, account_id, amount, balance_after) select uuidv7(), id, :amount, balance from spent;
-""".replace("{n}", ":n::text")
-)
-# The same in four round trips, as a program without a function would do it.
-P0_BLOCK = (
-    CHOOSE
-    + f"""
-begin;
-update p0_account set balance = balance - :amount where id = {ACCOUNT_ID} and balance >= :amount;
-insert into p0_entry (id, account_id, amount, balance_after) values (uuidv7(), {ACCOUNT_ID}, :amount, 0);
-commit;
 """.replace("{n}", ":n::text")
 )
 # What making ids, keys and times costs both in the same measure; no commit.

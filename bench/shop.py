@@ -43,7 +43,7 @@ from generate_series(1, %(accounts)s) as n, generate_series(1, 2) as lot,
         row(md5('load' || n || '/' || lot)::uuid, sha256(int8send(n)), %(origin)s, null, %(store)s, %(day)s,
             %(at)s, %(at)s, 'bench', '')::ledger_request,
         row('desk', null, null, null, null, {CARD_ID})::stored_value_presented,
-        %(amount)s, %(currency)s, 'cash', '', %(cash)s) as reply
+        %(amount)s, %(currency)s, 'cash', '', %(cash)s, null, null, null) as reply
 group by reply.outcome
 """.replace("{n}", "n")
 

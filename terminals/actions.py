@@ -8,41 +8,40 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
 
 from terminals import messages, terminal
-from terminals.amounts import format_money, parse_amount
-from terminals.doctor import Finding, diagnose, examine, first_fault
+from terminals.amounts import Language, format_money, parse_amount
+from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
-from terminals.readers import ReaderError, open_reader
-from terminals.receipt import Language, receipt, word
-from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
+from terminals.opening import opened, present
+from terminals.presenting import Presented
+from terminals.receipt import receipt, word
+from terminals.results import (
+    Exit,
+    Result,
+    named_for,
+    no_card,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+    with_cause,
+)
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
-AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
 # After an online sale the cashier is not kept waiting for a whole day's.
 UPLOADS_AFTER_A_SALE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A card as presented, and the UID that the air showed with it, in hex."""
-
-    card: messages.Card
-    uid: str | None = None
 
 
 def enrol(options: argparse.Namespace) -> int:
@@ -52,7 +51,9 @@ def enrol(options: argparse.Namespace) -> int:
     if parts.scheme == "http" and not is_own_host(parts.hostname or ""):
         print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
-        enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+        enrolment = terminal.enrol(
+            folder, site=options.site, code=options.code, reader=options.reader, scanner=options.scanner or ""
+        )
         with Terminal(folder) as till:
             _catch_up(till)
     if options.json:
@@ -68,7 +69,12 @@ def redeem(options: argparse.Namespace) -> int:
         options,
         "redeem",
         lambda till, shown, amount: till.transactions.redeem(
-            shown.card, amount, allow_partial=options.partial, entry_id=options.id, uid=shown.uid
+            shown.card,
+            amount,
+            allow_partial=options.partial,
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
@@ -80,23 +86,38 @@ def load(options: argparse.Namespace) -> int:
         options,
         "load",
         lambda till, shown, amount: till.transactions.load(
-            shown.card, amount, tender=tender, entry_id=options.id, uid=shown.uid
+            shown.card,
+            amount,
+            tender=_priced(tender, options, till),
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
 
+def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal) -> messages.Tender:
+    """Add what units cost, where it is told."""
+    if options.price is None:
+        return tender
+    return msgspec.structs.replace(tender, price=parse_amount(options.price, till.enrolment.currency))
+
+
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
-    with _opened(options) as till:
-        shown = _present(options, till, word("inquiry", options.lang))
+    with opened(options) as till:
+        shown = present(options, till, word("inquiry", options.lang))
         if shown is None:
             return tell(options, no_card())
-        return tell(options, result_of_inquiry(till.site.inquire(shown.card)), till)
+        try:
+            return tell(options, result_of_inquiry(till.site.inquire(shown.card)), till)
+        except Refused as error:
+            return tell(options, named_for(result_of_error(error), shown.card, at=datetime.now(UTC)))
 
 
 def void(options: argparse.Namespace) -> int:
     """Undo a known transaction."""
-    with _opened(options) as till:
+    with opened(options) as till:
         original: UUID | None = options.original
         if options.rrn:
             original = till.journal.find_by_rrn(options.rrn)
@@ -108,14 +129,14 @@ def void(options: argparse.Namespace) -> int:
 
 def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
-    with _opened(options) as till:
+    with opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
         return tell(options, result_of(entry), till)
 
 
 def park(options: argparse.Namespace) -> int:
     """Put a transaction without a known outcome aside, so that other cards may be taken."""
-    with _opened(options) as till:
+    with opened(options) as till:
         entry = till.transactions.park(options.original) if options.original else till.park_torn()
         return tell(options, result_of(entry), till)
 
@@ -139,7 +160,7 @@ def queue(options: argparse.Namespace) -> int:
 
 def close(options: argparse.Namespace) -> int:
     """Close the batch."""
-    with _opened(options) as till:
+    with opened(options) as till:
         try:
             closed = till.close_batch()
         except TerminalError as error:
@@ -153,29 +174,6 @@ def close(options: argparse.Namespace) -> int:
         else:
             _print_batch(options, closed.told, closed.answer, till.enrolment.currency)
         return Exit.APPROVED if closed.answer.balanced else Exit.DECLINED
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """Look what is wrong."""
-    findings = diagnose(examine(StateFolder(options.state), reader=options.reader))
-    worst = first_fault(findings)
-    if options.json:
-        cause = msgspec.to_builtins(cause_of(worst.code)) if worst and worst.code else None
-        shown = {
-            "ok": worst is None or worst.status == "warning",
-            "cause": cause,
-            "steps": msgspec.to_builtins(findings),
-            "duration_ms": sum(finding.duration_ms for finding in findings),
-        }
-        print(json.dumps(shown, ensure_ascii=False))
-    else:
-        print("\n".join(finding_lines(findings, options.lang)))
-    if worst is None or worst.status == "warning":
-        return Exit.APPROVED
-    family = (worst.code or "").partition("-")[0]
-    return {"HW": Exit.READER_FAULT, "NFC": Exit.READER_FAULT, "NET": Exit.NOT_SENT}.get(
-        family, Exit.NOT_READY
-    )
 
 
 def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
@@ -202,36 +200,24 @@ def _note_shown(result: Result, till: Terminal | None) -> None:
         till.journal.mark_shown(result.id)
 
 
-def finding_lines(findings: list[Finding], language: str) -> list[str]:
-    """Write a diagnosis as a table: a line for each step, then what to do."""
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
-    lines = [
-        f"{marks[finding.status]} {finding.step:<10} {finding.duration_ms:>5} ms  "
-        f"{' '.join(filter(None, (finding.code, finding.detail)))}"
-        for finding in findings
-    ]
-    worst = first_fault(findings)
-    if worst is None or worst.code is None:
-        return [*lines, "", {"en": "Everything is in order.", "zh": "一切正常。"}[language]]
-    cause = cause_of(worst.code)
-    return [*lines, "", f"{cause.code}: {getattr(cause.text, language)}", getattr(cause.action, language)]
-
-
 def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
-    begin: Callable[[Terminal, Shown, int], Entry],
+    begin: Callable[[Terminal, Presented, int], Entry],
 ) -> int:
-    with _opened(options) as till:
-        amount_minor = parse_amount(options.amount, till.enrolment.currency)
+    with opened(options) as till:
+        currency = options.currency or till.enrolment.currency
+        amount_minor = parse_amount(options.amount, currency)
         known = till.transactions.find(options.id) if options.id else None
         if known is not None:
-            if (known.type, known.amount_minor) != (kind, amount_minor):
+            if (known.type, known.amount_minor, known.currency) != (kind, amount_minor, currency):
                 raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
         before = {entry.id for entry in till.journal.list_unknown()}
         last = till.journal.list_last(1)
-        shown = _present(options, till, format_money(amount_minor, till.enrolment.currency))
+        prompt = format_money(amount_minor, currency, options.lang)
+        # Value that comes in is nobody's loss: only what is spent has a floor.
+        shown = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
         if shown is None:
             return tell(options, no_card(), resolved=[])
         try:
@@ -241,9 +227,7 @@ def _sell(
             if written == last:
                 raise
             [entry] = written
-        result = result_of(entry)
-        if result.outcome in {"unknown", "not_sent"}:
-            till.record_fault(result.code or "", entry=shown.card.entry)
+        result = _named(till, entry, shown.card)
         found = [till.journal.find(entry_id) for entry_id in sorted(before)]
         resolved = [_brief(one) for one in found if one is not None and not one.is_pending]
         if resolved and not options.json:
@@ -252,6 +236,17 @@ def _sell(
         if entry.answer is not None:
             _catch_up(till)
         return told
+
+
+def _named(till: Terminal, entry: Entry, card: messages.Card) -> Result:
+    """Tell what came of a sale, by what was presented and by the cause that the diagnosis found."""
+    result = named_for(result_of(entry), card, at=entry.occurred_at)
+    if result.outcome in {"unknown", "not_sent"}:
+        result = with_cause(result, find_cause(till.folder, result.code or ""))
+        till.record_fault(result.code or "", result.detail or "", entry=card.entry)
+    elif (result.code or "").startswith("CODE-"):
+        till.record_fault(result.code or "", entry=card.entry)
+    return result
 
 
 def _catch_up(till: Terminal) -> None:
@@ -263,57 +258,9 @@ def _catch_up(till: Terminal) -> None:
         till.record_fault(fault.code, fault.detail)
 
 
-def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> Shown | None:
-    """Take the card that the options name, or wait for a tap; None when none came in time."""
-    if options.number:
-        pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
-        return Shown(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
-    if options.qr:
-        return Shown(messages.QrCard(code=options.qr, entry="keyed"))
-    stop = threading.Event()
-    timer = threading.Timer(options.wait, stop.set)
-    timer.daemon = True
-    reader = open_reader(options.reader or till.enrolment.reader)
-    try:
-        reader.open()
-        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
-        timer.start()
-        while True:
-            try:
-                tap = reader.wait_for_tap(stop=stop)
-                return Shown(tap.card, tap.uid) if tap is not None else None
-            except ReaderError as error:
-                if error.code not in AGAIN_CODES or stop.is_set():
-                    raise
-                till.record_fault(error.code, error.detail, "tap")
-                print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
-    finally:
-        timer.cancel()
-        reader.close()
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
-    """Hold the lock and the terminal for one command; faults of reader and network are kept to be told."""
-    folder = StateFolder(options.state)
-    folder.enrolment()
-    with (
-        AgentLock(folder, "interactive"),
-        Terminal(folder, operator=getattr(options, "operator", None)) as till,
-    ):
-        try:
-            yield till
-        except ConnectionFault as fault:
-            till.record_fault(fault.code, fault.detail)
-            raise
-        except ReaderError as error:
-            till.record_fault(error.code, error.detail, "tap")
-            raise
-
-
 def _resolve(options: argparse.Namespace) -> int:
     cause: TerminalError | None = None
-    with _opened(options) as till:
+    with opened(options) as till:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()

@@ -1,22 +1,30 @@
 """Amounts as people type and read them: major units in text, integer minor units inside, never a float.
 
-Knows ISO 4217 exponents; must not know a screen or a language.
+Knows ISO 4217 exponents and the units beside money; must not know a screen.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from terminals.errors import AmountError
 from terminals.messages import AMOUNT_MINOR_MAX
 
+Language = Literal["en", "zh"]
 EXPONENT_DEFAULT = 2
+# What a card may count in place of money: a code that ISO 4217 leaves to its users; words for one, for many.
+UNITS: dict[str, dict[Language, tuple[str, str]]] = {
+    "XVS": {"en": ("visit", "visits"), "zh": ("次", "次")},
+    "XMN": {"en": ("min", "min"), "zh": ("分钟", "分钟")},
+    "XPV": {"en": ("privilege", "privileges"), "zh": ("项权益", "项权益")},
+}
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 EXPONENTS = {
     **dict.fromkeys(
         ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"), 0
     ),
-    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("XAF", "XOF", "XPF", *UNITS), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
@@ -56,9 +64,16 @@ def format_amount(amount_minor: int, currency: str) -> str:
     return f"-{digits}" if amount_minor < 0 else digits
 
 
-def format_money(amount_minor: int, currency: str) -> str:
-    """Show an amount with its currency's code: `CNY 1,403.93`."""
+def format_money(amount_minor: int, currency: str, language: Language = "en") -> str:
+    """Show an amount with its currency's code, `CNY 1,403.93`, or with its unit's word: `8 visits`."""
+    if currency in UNITS:
+        return f"{format_amount(amount_minor, currency)} {unit_word(currency, amount_minor, language)}"
     return f"{currency} {format_amount(amount_minor, currency)}"
+
+
+def unit_word(currency: str, count: int, language: Language) -> str:
+    """Name a unit as it stands after so many of it."""
+    return UNITS[currency][language][0 if count == 1 else 1]
 
 
 def plain_amount(amount_minor: int, currency: str) -> str:

@@ -11,14 +11,18 @@ from terminals.messages import Retry
 
 
 class TerminalError(Exception):
-    """The terminal cannot do what was asked: `code` names the cause, `detail` is for support."""
+    """The terminal cannot do what was asked: `code` names the cause, `detail` is for support.
+
+    `detail_zh` says the same in Chinese, where it is a sentence that a person acts on.
+    """
 
     retry: Retry = "never"
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", *, detail_zh: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
+        self.detail_zh = detail_zh
 
 
 class StateError(TerminalError):

@@ -16,11 +16,13 @@ from uuid import UUID
 import msgspec
 
 from terminals import messages
+from terminals.amounts import UNITS
 from terminals.identifiers import rrn_of
 from terminals.journal_faults import FaultLog
 
 State = Literal["written", "sent", "unresolved", "parked", "cancelled", "stand_in", "answered", "refused"]
 TORN = ("written", "sent", "unresolved")
+_UNITS = tuple(UNITS)
 _COLUMNS = """sequence, id, type, amount, currency, original, operator, occurred_at, state, content, body,
     attempts, code, answer, card_mark, grant_id"""
 
@@ -263,8 +265,12 @@ class Journal(FaultLog):
         if last < first:
             return None
         totals = self._rows(
-            """select type, count(*), coalesce(sum(approved), 0) from entry
-               where sequence between ? and ? and outcome = 'approved' group by type order by type""",
+            # Units are counted, and never added to money; a reversal has its currency in its answer alone.
+            f"""select type, count(*),
+                      coalesce(sum(approved) filter (where coalesce(
+                          json_extract(cast(answer as text), '$.currency'), '') not in {_UNITS}), 0)
+               from entry where sequence between ? and ? and outcome = 'approved'
+               group by type order by type""",
             (first, last),
         )
         return (
@@ -313,9 +319,10 @@ class Journal(FaultLog):
             yield json.dumps(line, ensure_ascii=False)
 
     def _queue_state(self, condition: str) -> messages.QueueState:
+        # Units are counted, and never added to money.
         rows = self._rows(
-            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'), 0), min(occurred_at)"
-            f" from entry {condition}",
+            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'"
+            f" and currency not in {_UNITS}), 0), min(occurred_at) from entry {condition}",
             (),
         )
         count, amount, oldest = rows[0]
@@ -385,10 +392,8 @@ def _without_proof(content: dict[str, Any]) -> dict[str, Any]:
     card = content.get("card")
     if card is None:
         return content
-    return {
-        **content,
-        "card": {name: card.get(name) for name in ("method", "technology", "entry") if name in card},
-    }
+    kept = {name: card[name] for name in ("method", "technology", "entry") if name in card}
+    return {**content, "card": kept}
 
 
 def _now() -> str:

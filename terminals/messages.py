@@ -21,10 +21,12 @@ Sequence = Annotated[int, Meta(ge=1, le=2**53, description="The terminal's own c
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
 Operator = Annotated[str, Meta(max_length=32, description="Code of the person at the terminal.")]
 Note = Annotated[str, Meta(max_length=200)]
+Pin = Annotated[str, Meta(min_length=1, max_length=12, description="For what the card alone may not spend.")]
 Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]
@@ -44,10 +46,11 @@ class Said(Struct, frozen=True, kw_only=True):
 # Presenting a card
 
 
-class SunCard(Message, frozen=True, kw_only=True, tag="sun", tag_field="method"):
+class SunCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="sun", tag_field="method"):
     """The NDEF URI as read from an ISO-DEP tag, with `picc_data`, `cmac` and perhaps `enc`."""
 
     uri: Annotated[str, Meta(min_length=1, max_length=1024)]
+    pin: Pin | None = None
     entry: Entry | None = None
 
 
@@ -58,11 +61,12 @@ class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="meth
     entry: Entry | None = None
 
 
-class UidCard(Message, frozen=True, kw_only=True, tag="uid", tag_field="method"):
+class UidCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="uid", tag_field="method"):
     """A bare UID: low trust, only where the program allows it."""
 
-    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+    uid: CardUid
     technology: Annotated[str, Meta(min_length=1, max_length=32)]
+    pin: Pin | None = None
     entry: Entry | None = None
 
 
@@ -77,7 +81,7 @@ class NumberCard(Message, frozen=True, kw_only=True, tag="number", tag_field="me
     """The printed card number, with its PIN where the program asks for it."""
 
     number: Annotated[str, Meta(min_length=8, max_length=32)]
-    pin: Annotated[str, Meta(min_length=1, max_length=12)] | None = None
+    pin: Pin | None = None
     entry: Entry | None = None
 
 
@@ -91,11 +95,12 @@ class QrCard(Message, frozen=True, kw_only=True, tag="qr", tag_field="method"):
 Card = SunCard | TokenCard | UidCard | PayCodeCard | NumberCard | QrCard
 
 
-class Tender(Message, frozen=True, kw_only=True):
-    """How the money of a load came in."""
+class Tender(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """How the money of a load came in; `price` is what units cost, in the store's currency."""
 
     type: Literal["cash", "bank_card", "alipay", "wechat_pay", "bank_transfer"]
     reference: Annotated[str, Meta(max_length=64)] | None = None
+    price: AmountMinor | None = None
 
 
 # Transactions
@@ -201,6 +206,8 @@ class Answer(Said, frozen=True, kw_only=True):
     """The stored answer of a transaction: the same body for the first call and each repeat.
 
     `hash` is the account's chain over its transactions after this one; null where nothing was posted.
+    `balance` and `available` are null where nobody proved the card, as for a load by bare number; `card` is
+    null where its proof failed.
     """
 
     id: UUID
@@ -306,7 +313,7 @@ class QueueState(Message, frozen=True, kw_only=True):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
-    """How a terminal is, told every minute or so."""
+    """How a terminal is, told every minute or so, with the versions of policy and hot list that it holds."""
 
     agent_version: Annotated[str, Meta(max_length=32)]
     files_hash: Annotated[str, Meta(max_length=128)] | None = None
@@ -314,10 +321,12 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     queue: QueueState
     components: Annotated[list[Component], Meta(max_length=32)] = []
     faults: Annotated[list[Fault], Meta(max_length=200)] = []
+    policy_version: Count | None = None
+    hot_list_version: Count | None = None
 
 
 class HeartbeatAnswer(Said, frozen=True, kw_only=True):
-    """What the site wants a terminal to know."""
+    """What the site wants a terminal to know: `name` as it is called now; a `standby` may not sell."""
 
     server_time: datetime
     policy_version: int
@@ -325,6 +334,8 @@ class HeartbeatAnswer(Said, frozen=True, kw_only=True):
     minimum_agent_version: str
     locked: bool
     message: Texts | None
+    name: str = ""
+    standby: bool = False
 
 
 class TypeTotal(Message, frozen=True, kw_only=True):
@@ -368,3 +379,17 @@ def content(message: Message) -> bytes:
     Two requests have the same content exactly when these bytes are equal.
     """
     return msgspec.json.encode(message, order="sorted")
+
+
+def content_to_compare(message: Message) -> bytes:
+    """Encode what a repeat must have in common with its first call: all but the PIN, and what was left out.
+
+    A repeat must not tell a right PIN from a wrong one; a field that a later version adds changes nothing.
+    """
+    return msgspec.json.encode(_without_pin(msgspec.to_builtins(message)), order="sorted")
+
+
+def _without_pin(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_pin(part) for name, part in value.items() if part is not None and name != "pin"}

@@ -6,14 +6,12 @@ Knows what a receipt must show; must not know where it is printed.
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
 from zoneinfo import ZoneInfo
 
-from terminals.amounts import format_money
+from terminals.amounts import Language, format_money
 from terminals.results import Result
 from terminals.state import Enrolment
 
-Language = Literal["en", "zh"]
 WIDTH = 32
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -38,6 +36,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "code": ("Code", "代码"),
     "time": ("Time", "时间"),
     "terminal": ("Terminal", "终端"),
+    "personalise": ("BLANK", "写卡"),
     "tap": ("present the card", "请刷卡"),
     "batch": ("Batch", "批次"),
     "balanced": ("Both sides agree.", "双方一致。"),
@@ -109,7 +108,7 @@ def columns(text: str) -> int:
 def _amount_line(name: str, amount_minor: int | None, currency: str, language: Language) -> list[str]:
     if amount_minor is None:
         return []
-    return [_pair(word(name, language), format_money(amount_minor, currency))]
+    return [_pair(word(name, language), format_money(amount_minor, currency, language))]
 
 
 def _pair(left: str, right: str) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.errors import (
     AmountError,
     AnswerUnknown,
@@ -23,10 +23,12 @@ from terminals.errors import (
     TerminalError,
     TornTap,
 )
+from terminals.examination import Finding
 from terminals.faults import OFFLINE_CODES, cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
 from terminals.messages import Texts
+from terminals.payloads import PayloadRefused, name_refusal
 
 Outcome = Literal["approved", "declined", "refused", "unknown", "not_sent", "no_card", "fault"]
 
@@ -87,6 +89,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     card: messages.CardShown | None = None
     occurred_at: datetime | None = None
     detail: str | None = None
+    suggested_tender: str | None = None
+    key_version: int | None = None
     stand_in: bool = False
     exit: int = 0
 
@@ -114,6 +118,9 @@ def result_of_error(error: TerminalError) -> Result:
     """Tell what kept a command from doing anything: nothing new was written or sent."""
     if isinstance(error, AmountError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.USAGE)
+    if isinstance(error, PayloadRefused):
+        refused = _failed(error.code, "refused", "no", detail=error.detail)
+        return msgspec.structs.replace(refused, suggested_tender=error.payload.tender)
     if isinstance(error, Refused):
         locked = error.status in {401, 403}
         return _failed(
@@ -127,6 +134,32 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
     # What is left is the reader's.
     return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.READER_FAULT)
+
+
+def named_for(result: Result, card: messages.Card, *, at: datetime) -> Result:
+    """Name a refusal by what was presented: for a pay code that it was spent, is old, or proves nothing."""
+    code = name_refusal(card, result.code, at=at)
+    if code is None or code == result.code:
+        return result
+    cause = cause_of(code)
+    return msgspec.structs.replace(
+        result, code=code, message=cause.text, action=cause.action, retry=cause.retry, fix=cause.fix
+    )
+
+
+def with_cause(result: Result, found: Finding | None) -> Result:
+    """Name a failure by the cause that the diagnosis found; whether money moved stays as it was."""
+    if found is None or found.code is None:
+        return result
+    cause = cause_of(found.code)
+    return msgspec.structs.replace(
+        result,
+        code=cause.code,
+        message=cause.text,
+        action=cause.action,
+        fix=cause.fix,
+        detail=found.detail.en if found.detail else result.detail,
+    )
 
 
 def no_card() -> Result:
@@ -173,6 +206,25 @@ def _approved_offline(entry: Entry) -> Result:
         currency=entry.currency,
         occurred_at=entry.occurred_at,
         stand_in=True,
+    )
+
+
+def result_of_personalisation(step: card_steps.CardStep) -> Result:
+    """Tell that a blank became a card, with the version of its keys as it was read back."""
+    version = step.key_version
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en=f"The card is personalised: keys of version {version}, read back",
+            zh=f"卡片已写入密钥（版本 {version}），并已回读核对",
+        ),
+        action=None,
+        money_moved="no",
+        retry="never",
+        fix=None,
+        card=step.card,
+        key_version=version,
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.advices import HotList
 from terminals.connection import Connection, Reply
 from terminals.errors import AnswerUnknown, Refused
@@ -47,7 +47,7 @@ class Site:
         return [_told(bytes(item), entry_id) for item, (entry_id, _) in zip(items, entries, strict=True)]
 
     def policy(self) -> dict[str, Any]:
-        """Ask what this terminal may do by itself."""
+        """Ask what this terminal may do by itself, and above which amount a card is challenged."""
         return _read(self.connection.call("GET", "terminals/policy"), dict[str, Any])
 
     def hot_list(self, since: int) -> HotList:
@@ -71,6 +71,24 @@ class Site:
             self._post("cards/inquiry", messages.content(messages.InquiryRequest(card=card))),
             messages.Inquiry,
         )
+
+    def begin_challenge(self, request: card_steps.ChallengeRequest) -> card_steps.CardStep:
+        """Ask for what a card is to be sent to prove itself; Refused(422) for a card that is not known."""
+        return _read(self._post("cards/challenge", messages.content(request)), card_steps.CardStep)
+
+    def continue_challenge(self, session: UUID, responses: list[str]) -> card_steps.CardStep:
+        """Give a card's answers; Refused(422) NFC-CARD-02 for those that its key did not make."""
+        body = messages.content(card_steps.CardResponses(responses=responses))
+        return _read(self._post(f"cards/challenge/{session}", body), card_steps.CardStep)
+
+    def begin_personalisation(self, request: card_steps.PersonaliseRequest) -> card_steps.CardStep:
+        """Ask for what a blank is to be sent to become a card, or to go on after a tear."""
+        return _read(self._post("cards/personalise", messages.content(request)), card_steps.CardStep)
+
+    def continue_personalisation(self, session: UUID, responses: list[str]) -> card_steps.CardStep:
+        """Give a blank's answers."""
+        body = messages.content(card_steps.CardResponses(responses=responses))
+        return _read(self._post(f"cards/personalise/{session}", body), card_steps.CardStep)
 
     def tell_health(self, heartbeat: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Tell how the terminal is and hear what the site wants."""

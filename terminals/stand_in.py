@@ -52,7 +52,7 @@ def identity_of(card: messages.Card, uid: str | None) -> Identity | None:
     `uid` is what the air showed with a SUN message, in hex.
     """
     match card:
-        case messages.SunCard():
+        case messages.SunCard() | messages.TokenCard():
             return _of_uid(uid)
         case messages.UidCard():
             return _of_uid(card.uid)
@@ -110,6 +110,10 @@ class StandIn:
             return Decision("offline_card_unchecked")
         if identity.fingerprint(bytes.fromhex(notes.fingerprint_key)) in self._folder.hot_list().fingerprints:
             return Decision("offline_card_hot")
+        challenged_above = self._folder.enrolment().policy.get("challenge_floor")
+        if challenged_above is not None and (entry.amount_minor or 0) > challenged_above:
+            # Only the site can challenge a card.
+            return Decision("offline_card_unchecked")
         over = self._over(entry.amount_minor or 0, grant, floor, identity)
         return Decision(over) if over else Decision(None, grant, notes.grant)
 
@@ -137,7 +141,7 @@ class StandIn:
         if policy_version is not None and policy_version != notes.policy_version:
             return True
         if hot_list_version is not None and hot_list_version != self._folder.hot_list().version:
-            return notes.grant is not None
+            return True
         return notes.synced_at is None or at - notes.synced_at >= RENEW_AFTER
 
     def keep(self, policy: dict[str, Any], hot_list: advices.HotList | None, at: datetime) -> None:

@@ -39,6 +39,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any]
     enrolled_at: datetime
     reader: str = READER_DEFAULT
+    # Empty where no scanner stands beside the reader.
+    scanner: str = ""
 
 
 class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,8 @@ class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
     minimum_agent_version: str = "0"
     locked: bool = False
     seen_at: datetime | None = None
+    is_slow: bool = False
+    standby: bool = False
 
 
 class StandInNotes(msgspec.Struct, frozen=True, kw_only=True):

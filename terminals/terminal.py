@@ -9,17 +9,20 @@ import base64
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
+import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from terminals import __version__, messages
+from terminals import __version__, attestation, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
-from terminals.errors import StateError, TerminalError
+from terminals.conversations import card_to_present
+from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
+from terminals.presenting import Presented
 from terminals.site import Site
 from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
@@ -58,6 +61,7 @@ class Terminal:
             currency=self.enrolment.currency,
             operator=operator,
             patience=patience,
+            guard=self.see_that_it_may_sell,
         )
 
     def close(self) -> None:
@@ -87,18 +91,30 @@ class Terminal:
         return self.transactions.park(torn.id)
 
     def keep_ready(self, heard: messages.HeartbeatAnswer | None = None) -> None:
-        """Fetch a new grant and the hot list's changes, where that is due. Raises as Connection.call."""
+        """Ask what this terminal may do: the policy with each heartbeat, a grant and the hot list when due.
+
+        Raises as Connection.call.
+        """
         at = now()
-        if not self.stand_in.is_due(
+        is_due = self.stand_in.is_due(
             at,
             policy_version=heard.policy_version if heard else None,
             hot_list_version=heard.hot_list_version if heard else None,
-        ):
+        )
+        if heard is None and not is_due:
             return
         policy = self.site.policy()
-        is_allowed = bool((policy.get("stand_in") or {}).get("enabled"))
-        changes = self.site.hot_list(self.folder.hot_list().version) if is_allowed else None
-        self.stand_in.keep(policy, changes, at)
+        self._keep_policy(policy)
+        if is_due:
+            # A spare holds the list too, so that it can take over at once.
+            self.stand_in.keep(policy, self.site.hot_list(self.folder.hot_list().version), at)
+
+    def _keep_policy(self, policy: dict[str, Any]) -> None:
+        """Keep what the site asks for, such as the challenge floor; grants have a file of their own."""
+        kept = {name: value for name, value in policy.items() if name != "stand_in"}
+        if kept != self.enrolment.policy:
+            self.enrolment = msgspec.structs.replace(self.enrolment, policy=kept)
+            self.folder.save_enrolment(self.enrolment)
 
     def close_batch(self) -> ClosedBatch:
         """Resolve what is unresolved, then close the open batch."""
@@ -107,10 +123,55 @@ class Terminal:
 
     def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
         """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready."""
-        heard = tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        heard = self._hear(reader_code)
         self.transactions.upload()
         self.keep_ready(heard)
         return heard
+
+    def _hear(self, reader_code: str | None) -> messages.HeartbeatAnswer:
+        heard = tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+        # A standby that was promoted has another name now.
+        self.enrolment = self.folder.enrolment()
+        return heard
+
+    def card_to_present(self, presented: Presented, amount_minor: int | None = None) -> messages.Card:
+        """Give what the site is told of a card: of a tap above the policy's floor, the proof of a challenge.
+
+        Without an amount it is asked about, not spent from. Raises what conversations.py says.
+        """
+        if presented.reader is None or presented.tap is None:
+            return presented.card
+        floor_minor = self.enrolment.policy.get("challenge_floor")
+        return card_to_present(
+            self.site, presented.reader, presented.tap, amount_minor=amount_minor, floor_minor=floor_minor
+        )
+
+    def inquire(self, presented: Presented) -> messages.Inquiry:
+        """Ask for the balance of a presented card."""
+        return self.site.inquire(self.card_to_present(presented))
+
+    def see_that_it_may_sell(self) -> None:
+        """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.
+
+        Where that is what was known last, or this agent is another than the one that the site let work, the
+        site is asked anew: without its word the terminal stays locked.
+        """
+        notes = self.folder.site_notes()
+        changed = attestation.differs(self.folder, self.enrolment)
+        if not (notes.locked or notes.standby or changed):
+            return
+        try:
+            answer = self._hear(None)
+        except Refused as refusal:
+            raise StateError(refusal.code, refusal.detail) from refusal
+        except ConnectionFault as fault:
+            if notes.locked or changed:
+                raise StateError("SW-TAMP-01", f"the site could not be asked: {fault.detail}") from fault
+            raise StateError("terminal_standby", f"the site could not be asked: {fault.detail}") from fault
+        if answer.locked:
+            raise StateError("SW-TAMP-01", "locked by the site")
+        if answer.standby:
+            raise StateError("terminal_standby", "not promoted")
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
         """Note a fault for the next heartbeat."""
@@ -133,7 +194,9 @@ class Terminal:
         self.close()
 
 
-def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT) -> Enrolment:
+def enrol(
+    folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT, scanner: str = ""
+) -> Enrolment:
     """Enrol this machine as a terminal with a new key; what the site answered returns and is kept.
 
     A folder enrolled before keeps its old journal under the old terminal's id; StateError while that journal
@@ -172,6 +235,7 @@ def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEF
         policy=enrolled.policy,
         enrolled_at=datetime.now(UTC),
         reader=reader,
+        scanner=scanner,
     )
     folder.save_enrolment(enrolment)
     pending_key.key_file.unlink()

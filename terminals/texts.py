@@ -5,7 +5,7 @@ Knows texts by name; must not know where they stand.
 
 from __future__ import annotations
 
-from terminals.receipt import Language
+from terminals.amounts import Language
 
 TEXTS: dict[str, tuple[str, str]] = {
     "redeem": ("Redeem", "消费"),
@@ -71,7 +71,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "site": ("Site", "网站"),
     "reader": ("Reader", "读卡器"),
+    "scanner": ("Scanner", "扫码器"),
     "queue": ("Unresolved", "未决"),
+    "key_number": ("Card number or code", "卡号或付款码"),
+    "key_pin": ("PIN", "密码"),
+    "key_keys": ("Enter = go on · Esc = leave", "回车 = 继续 · Esc = 离开"),
     "exposure": ("Sold offline, not told yet", "离线消费，尚未上传"),
     "since": ("since", "自"),
     "ready": ("ready", "就绪"),
@@ -93,22 +97,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "all_well": ("Everything is in order.", "一切正常。"),
     "step_power": ("power", "电源"),
     "step_reader": ("reader", "读卡器"),
+    "step_scanner": ("scanner", "扫描器"),
     "step_enrolment": ("enrolment", "登记"),
+    "step_files": ("files", "程序文件"),
     "step_journal": ("journal", "流水"),
     "step_link": ("link", "网络连接"),
     "step_gateway": ("gateway", "网关"),
     "step_name": ("name", "域名"),
     "step_server": ("server", "服务器"),
+    "step_certificate": ("certificate", "证书"),
+    "step_reply": ("reply", "应答"),
     "step_clock": ("clock", "时钟"),
-    "step_answer": ("answer", "应答"),
+    "step_answer": ("site says", "网站意见"),
     "step_queue": ("queue", "未决交易"),
     "keys": (
         " F4 Void  F5 Resolve  F6 Close batch  F7 Check  F8 中文  F9 Reverse  F10 Quit",
         " F4 撤销  F5 查明  F6 结批  F7 检查  F8 English  F9 冲正  F10 退出",
     ),
     "keys_letters": (
-        "or R T B V U C D L X P Q",
-        "或 R T B V U C D L X P Q",
+        "or RTBVUCDLXPQ · N unit · K number",
+        "或 RTBVUCDLXPQ · N 单位 · K 卡号",
     ),
     "too_small": ("The window is too small: 80 x 24 at least.", "窗口太小：至少 80 x 24。"),
 }

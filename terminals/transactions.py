@@ -68,7 +68,10 @@ class Transactions:
         operator: str | None = None,
         patience: Patience | None = None,
         pause: Callable[[float], object] = time.sleep,
+        guard: Callable[[], object] = lambda: None,
     ) -> None:
+        """`guard` raises where this terminal may begin nothing new: locked, or a spare."""
+        self._guard = guard
         self._site = site
         self._journal = journal
         self._stand_in = stand_in
@@ -85,10 +88,11 @@ class Transactions:
         amount_minor: int,
         *,
         allow_partial: bool = False,
+        currency: str | None = None,
         entry_id: UUID | None = None,
         uid: str | None = None,
     ) -> Entry:
-        """Spend from a card; `uid` is what the air showed with a SUN message, in hex."""
+        """Spend from a card, in the store's money or a unit; `uid` is what the air showed, in hex."""
         return self._begin(
             entry_id,
             lambda new_id, sequence: messages.Redeem(
@@ -98,7 +102,7 @@ class Transactions:
                 operator=self._operator,
                 card=card,
                 amount=amount_minor,
-                currency=self._currency,
+                currency=currency or self._currency,
                 allow_partial=allow_partial,
             ),
             card,
@@ -111,6 +115,7 @@ class Transactions:
         amount_minor: int,
         *,
         tender: messages.Tender = CASH,
+        currency: str | None = None,
         entry_id: UUID | None = None,
         uid: str | None = None,
     ) -> Entry:
@@ -124,7 +129,7 @@ class Transactions:
                 operator=self._operator,
                 card=card,
                 amount=amount_minor,
-                currency=self._currency,
+                currency=currency or self._currency,
                 tender=tender,
             ),
             card,
@@ -221,6 +226,7 @@ class Transactions:
         may_stand_in = isinstance(make(new_id, 1), messages.Redeem) and self._stand_in.is_allowed()
         if hindrance is not None and not may_stand_in:
             raise hindrance
+        self._guard()
         self._begun.add(new_id)
         entry = self._journal.write(lambda sequence: make(new_id, sequence), card_mark=mark)
         cause: TerminalError | None = hindrance
@@ -371,6 +377,7 @@ def _is_same(torn: Entry, wanted: messages.Transaction, mark: str | None) -> boo
         and mark == torn.card_mark
         and torn.type == wanted.__struct_config__.tag
         and torn.amount_minor == getattr(wanted, "amount", None)
+        and torn.currency == getattr(wanted, "currency", None)
     )
 
 

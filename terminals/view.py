@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from terminals.amounts import format_amount, format_money
-from terminals.console import MODES, Shown
-from terminals.doctor import first_fault
+from terminals.amounts import UNITS, Language, format_amount, format_money, unit_word
+from terminals.doctor import MARKS, detail_in, first_fault
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
+from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
+from terminals.shown import MODES, Shown
 from terminals.state import Enrolment
 from terminals.texts import text
 
@@ -59,11 +60,11 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
         small: Row = [(_cut(text("too_small", shown.language), width), "warn")]
         return [small, *([] for _ in range(height - 1))]
     rows = [_bar(enrolment, now, width), _modes(shown)]
-    rows += _amount(shown)
-    rows.append(_hint(shown, width))
     if shown.findings is not None:
-        rows += _findings(shown, width)
+        # The diagnosis needs the room of the amount, which a new digit clears anyway.
+        rows += [_hint(shown, width), *_findings(shown, width)]
     else:
+        rows += [*_amount(shown), _hint(shown, width)]
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
     foot: list[Row] = [
@@ -94,12 +95,15 @@ def _amount(shown: Shown) -> list[Row]:
     if shown.mode == "balance" and not shown.typed:
         return [[] for _ in range(5)]
     style: Style = "bold" if shown.typed else "dim"
+    unit = shown.currency
+    if unit in UNITS:
+        unit = unit_word(unit, int(shown.typed or 0), shown.language)
     digits = [_DIGITS[letter] for letter in shown.typed or "0"]
     rows: list[Row] = []
     for line in range(5):
         # Full blocks of two columns, because a character cell is twice as high as it is wide.
         wide = "  ".join("".join(cell * 2 for cell in digit[line]) for digit in digits)
-        label = f" {shown.currency} " if line == 4 else " " * (len(shown.currency) + 2)
+        label = f" {unit} " if line == 4 else " " * (columns(unit) + 2)
         rows.append([(label, "bold"), (wide, style)])
     return rows
 
@@ -112,6 +116,8 @@ def _hint(shown: Shown, width: int) -> Row:
         return [(_fit(f" {asked}   {text('ask_keys', language)}", width), "ask")]
     if shown.working is not None:
         return [(_fit(f" {text(f'working_{shown.working}', language)}", width), "ask")]
+    if shown.keying is not None:
+        return _keying(shown.keying, shown, width)
     if shown.is_armed:
         return [(_fit(f" >>> {text('armed', language)}   {text('armed_more', language)}", width), "armed")]
     if shown.hint:
@@ -122,6 +128,18 @@ def _hint(shown: Shown, width: int) -> Row:
     if shown.mode == "balance":
         return [(f" {text('hint_balance', language)}", "plain")]
     return [(f" {text('hint_enter' if shown.typed else 'hint_type', language)}", "plain")]
+
+
+def _keying(keying: Keying, shown: Shown, width: int) -> Row:
+    if keying.fault:
+        cause = cause_of(keying.fault)
+        line = f" {keying.number}  {cause.code}: {getattr(cause.text, shown.language)}"
+        return [(_fit(_cut(line, width), width), "warn")]
+    groups = " ".join(keying.number[place : place + 4] for place in range(0, len(keying.number), 4))
+    typed = f"{text('key_number', shown.language)}: {groups}"
+    if keying.pin is not None:
+        typed = f"{typed}   {text('key_pin', shown.language)}: {'*' * len(keying.pin)}"
+    return [(_fit(_cut(f" {typed}_   {text('key_keys', shown.language)}", width), width), "ask")]
 
 
 def _panel(shown: Shown, width: int) -> list[Row]:
@@ -181,13 +199,13 @@ def _amounts(result: Result, shown: Shown) -> Iterator[str]:
     is_approved = result.outcome == "approved"
     amount = result.approved_amount if is_approved else result.amount
     if amount is not None:
-        yield format_money(amount, currency)
+        yield format_money(amount, currency, language)
     if is_approved and result.amount is not None and amount is not None and amount < result.amount:
-        yield f"{text('still_due', language)} {format_amount(result.amount - amount, currency)}"
+        yield f"{text('still_due', language)} {_figure(result.amount - amount, currency, language)}"
     if result.balance is not None:
-        yield f"{text('new_balance', language)} {format_money(result.balance, currency)}"
+        yield f"{text('new_balance', language)} {format_money(result.balance, currency, language)}"
     if result.available is not None and result.available != result.balance:
-        yield f"{text('available', language)} {format_amount(result.available, currency)}"
+        yield f"{text('available', language)} {_figure(result.available, currency, language)}"
     if result.card is not None:
         yield f"{text('card', language)} {result.card.number_masked}"
     if result.type == "inquiry" and result.detail not in {None, "active"}:
@@ -199,7 +217,7 @@ def _batch_lines(shown: Shown) -> Iterator[str]:
     told, answer = shown.batch.told, shown.batch.answer
     yield f"{text('batch', shown.language)}  {told.first_sequence}-{told.last_sequence}"
     yield "   ".join(
-        f"{text(kind, shown.language)} {total.count}: {format_amount(total.amount, shown.currency)}"
+        f"{text(kind, shown.language)} {total.count}: {format_amount(total.amount, shown.money)}"
         for kind, total in told.totals.items()
     )
     yield text("balanced" if answer.balanced else "differs", shown.language)
@@ -211,19 +229,18 @@ def _findings(shown: Shown, width: int) -> list[Row]:
     assert shown.findings is not None
     language = shown.language
     styles: dict[str, Style] = {"ok": "plain", "fault": "bad", "warning": "warn", "skipped": "dim"}
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
     rows: list[Row] = []
     for finding in shown.findings:
-        step = _fit(text(f"step_{finding.step}", language), 10)
-        said = " ".join(filter(None, (finding.code, finding.detail)))
-        line = f" {marks[finding.status]} {step} {finding.duration_ms:>5} ms  {said}"
+        step = _fit(text(f"step_{finding.step}", language), 11)
+        line = " ".join(filter(None, (finding.code, detail_in(finding.detail, language))))
+        line = f" {MARKS[finding.status]} {step} {finding.duration_ms:>5} ms  {line}"
         rows.append([(_cut(line, width), styles[finding.status])])
     worst = first_fault(shown.findings)
     if worst is None or worst.code is None:
         return [*rows, [(f" {text('all_well', language)}", "ok")]]
     cause = cause_of(worst.code)
-    said = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
-    return [*rows, [(_cut(said, width), "bad" if worst.status == "fault" else "warn")]]
+    line = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
+    return [*rows, [(_cut(line, width), "bad" if worst.status == "fault" else "warn")]]
 
 
 def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
@@ -234,8 +251,9 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
         state = entry.answer.outcome if entry.answer else entry.state
         at = entry.occurred_at.astimezone(ZoneInfo(enrolment.timezone))
         card = entry.answer.card.number_masked if entry.answer and entry.answer.card else ""
+        money = _right(_money(entry, shown.language), 15)
         line = (
-            f"   {at:%H:%M:%S}  {_fit(text(entry.type, shown.language), 9)} {_money(entry):>15}  "
+            f"   {at:%H:%M:%S}  {_fit(text(entry.type, shown.language), 9)} {money}  "
             f"{_fit(text(f'state_{state}', shown.language), 9)} {_fit(card, 10)} {rrn_of(entry.id)}"
         )
         rows.append([(line, "plain" if state == "approved" else "bad" if state == "declined" else "warn")])
@@ -258,10 +276,13 @@ def _status(shown: Shown) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
     reader = text("opening" if shown.reader_code is None else "ready", language)
+    has_scanner = shown.scanner_code is not None
+    scanner = [("scanner", text("ready", language), shown.scanner_code)] if has_scanner else []
     row: Row = []
     for name, said, code in (
         ("site", site, shown.site_code),
         ("reader", reader, shown.reader_code),
+        *scanner,
         ("queue", str(shown.unknown), "SW-QUE-01" if shown.unknown else ""),
     ):
         style: Style = "bad" if code else "plain"
@@ -277,15 +298,22 @@ def _status(shown: Shown) -> Row:
 
 
 def _brief(entry: Entry, shown: Shown) -> str:
-    return f"{text(entry.type, shown.language)} {_money(entry)}"
+    return f"{text(entry.type, shown.language)} {_money(entry, shown.language)}"
 
 
-def _money(entry: Entry) -> str:
+def _figure(amount_minor: int, currency: str, language: Language) -> str:
+    """Write an amount of money beside another without its currency; units keep their word."""
+    if currency in UNITS:
+        return format_money(amount_minor, currency, language)
+    return format_amount(amount_minor, currency)
+
+
+def _money(entry: Entry, language: Language) -> str:
     if entry.answer is not None and entry.answer.currency and entry.answer.outcome == "approved":
-        return format_money(entry.answer.approved_amount, entry.answer.currency)
+        return format_money(entry.answer.approved_amount, entry.answer.currency, language)
     if entry.amount_minor is None or entry.currency is None:
         return ""
-    return format_money(entry.amount_minor, entry.currency)
+    return format_money(entry.amount_minor, entry.currency, language)
 
 
 def _wrap(line: str, width: int) -> list[str]:
@@ -298,6 +326,10 @@ def _wrap(line: str, width: int) -> list[str]:
         lines.append(line[:room].rstrip())
         line = line[room:].lstrip()
     return [*lines, line]
+
+
+def _right(line: str, width: int) -> str:
+    return " " * max(0, width - columns(line)) + line
 
 
 def _fit(line: str, width: int) -> str:

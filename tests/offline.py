@@ -46,3 +46,16 @@ def told_of(advice_id: UUID) -> tuple[list[str], str | None, int]:
         )
         row = cursor.fetchone()
     return list(row[0]), row[1], int(row[2])
+
+
+def lent(shop: Shop) -> int:
+    """What the store's shortfall account has lent and not got back. Minor units."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(sum(case when debit_account = account.id then amount else -amount end), 0) "
+            "from ledger_general_account as account join ledger_transfer as transfer "
+            "on account.id in (debit_account, credit_account) "
+            "where account.owner_id = %s and account.kind = 'shortfall'",
+            [shop.store.id],
+        )
+        return int(cursor.fetchone()[0])

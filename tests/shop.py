@@ -163,7 +163,8 @@ def together(calls: Sequence[Callable[[], Answer]]) -> list[Answer | Exception]:
 
 def assert_ledger_is_clean() -> None:
     """Run the ledger audit over the whole database."""
-    assert [str(finding) for finding in audit()] == []
+    found = [str(finding) for finding in audit()]
+    assert found == [], found
 
 
 def figures() -> tuple[Any, ...]:

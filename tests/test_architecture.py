@@ -70,7 +70,7 @@ LOCKS = (
 )
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "terminals/requirements-pcsc.txt"])
 def test_a_lock_pins_with_hashes_and_names_no_registry(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     packages = [line for line in lines if line and not line.startswith((" ", "#"))]

@@ -27,12 +27,15 @@ from terminals import advices, messages
 Told = messages.Answer | messages.Problem
 
 
-def record_items(origin: Origin, items: Sequence[msgspec.Raw]) -> advices.AdvicesAnswer:
+def record_items(
+    origin: Origin, items: Sequence[msgspec.Raw], *, until: datetime | None = None
+) -> advices.AdvicesAnswer:
     """Record items in their order, each in a commit of its own, and give an answer for each.
 
-    One that cannot be read, or whose id or sequence is another's, is answered with its problem; the others
-    stand. Raises TryAgain: what was recorded by then stands too, and a repeat finds it. What a person has to
-    look at is stored before anything is answered, so that a terminal repeats until it is.
+    One that cannot be read, whose id or sequence is another's, or that is younger than `until`, is answered
+    with its problem; the others stand. Raises TryAgain: what was recorded by then stands too, and a repeat
+    finds it. What a person has to look at is stored before anything is answered, so that a terminal repeats
+    until it is.
     """
     told: list[Told] = []
     recorded: list[UUID] = []
@@ -40,6 +43,8 @@ def record_items(origin: Origin, items: Sequence[msgspec.Raw]) -> advices.Advice
     for item in items:
         try:
             message = _read(bytes(item))
+            if until is not None and message.occurred_at > until:
+                raise ProblemError("recovery_refused")
             answer = _record(origin, message, at=datetime.now(UTC))
         except (ProblemError, IdReused, SequenceReused) as error:
             told.append(body_of(find_problem(error)))
@@ -67,11 +72,11 @@ def _record(origin: Origin, message: messages.Transaction, *, at: datetime) -> A
     match message:
         case messages.Redeem():
             amount = Money(message.amount, message.currency)
-            return advise_redeem(request, present(message.card), amount, grant=grant)
+            return advise_redeem(request, present(message.card, at=message.occurred_at), amount, grant=grant)
         case messages.Load():
             return advise_load(
                 request,
-                present(message.card),
+                present(message.card, at=message.occurred_at),
                 Money(message.amount, message.currency),
                 tender=message.tender.type,
                 tender_reference=message.tender.reference or "",

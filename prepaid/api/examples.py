@@ -27,6 +27,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "components": [{"name": "reader", "status": "ok"}],
     },
     "post_cards_inquiry": {"card": _CARD | {"entry": "tap"}},
+    "post_cards_challenge": {"technology": "ntag424", "uri": _CARD["uri"]},
+    "post_cards_challenge_session": {"responses": ["9000", "A04C124213C186F22399D33AC2A3021591AF"]},
+    "post_cards_personalise": {"number": "8600000000000000", "technology": "ntag424"},
+    "post_cards_personalise_session": {"responses": ["9000"]},
     "post_transactions": {
         "id": "019ab0a4-2c78-7000-8000-5eed5eed5eed",
         "type": "redeem",

@@ -13,7 +13,7 @@ from prepaid.api.bodies import find_unshowable
 from prepaid.api.problems import malformed
 from prepaid.cards.presentation import present
 from prepaid.keys import site_keys
-from prepaid.money import Money
+from prepaid.money import Money, is_unit
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.decline import decline
 from prepaid.stored_value.hold import capture, hold, release
@@ -43,7 +43,7 @@ def request_of(origin: Origin, message: messages.Transaction, *, at: datetime) -
         id=message.id,
         origin=origin,
         # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
-        digest=site_keys().content_digest(origin.id.bytes + messages.content(message)),
+        digest=site_keys().content_digest(origin.id.bytes + messages.content_to_compare(message)),
         occurred_at=message.occurred_at,
         recorded_at=at,
         sequence=message.sequence,
@@ -54,20 +54,21 @@ def request_of(origin: Origin, message: messages.Transaction, *, at: datetime) -
 
 def perform(request: Request, message: messages.Transaction) -> Answer:
     """Make the call of a request that was read and checked; raises IdReused, SequenceReused and TryAgain."""
+    at = request.recorded_at
     match message:
         case messages.Redeem():
             amount = Money(message.amount, message.currency)
-            return redeem(request, present(message.card), amount, allow_partial=message.allow_partial)
+            return redeem(request, present(message.card, at=at), amount, allow_partial=message.allow_partial)
         case messages.Load():
-            return _load(request, message)
+            return _load(request, message, at)
         case messages.Void():
             return void(request, message.original)
         case messages.Reversal():
             return reverse(request, message.original)
         case messages.Hold():
             amount = Money(message.amount, message.currency)
-            expires_at = request.recorded_at + timedelta(seconds=message.expires_in_s)
-            return hold(request, present(message.card), amount, expires_at=expires_at)
+            expires_at = at + timedelta(seconds=message.expires_in_s)
+            return hold(request, present(message.card, at=at), amount, expires_at=expires_at)
         case messages.Capture():
             return capture(request, message.original, Money(message.amount, message.currency))
         case messages.Release():
@@ -82,16 +83,25 @@ def _check(message: messages.Transaction) -> None:
         errors["id"] = "The id is a UUIDv7 (RFC 9562), made by the caller."
     if getattr(message, "original", None) == message.id:
         errors["original"] = "The original is another transaction."
+    if isinstance(message, messages.Load) and message.tender.price and not is_unit(message.currency):
+        errors["tender.price"] = "Only units have a price; money is paid for with as much."
     if errors:
         raise malformed(errors)
 
 
-def _load(request: Request, message: messages.Load) -> Answer:
-    amount, presentation = Money(message.amount, message.currency), present(message.card)
+def _load(request: Request, message: messages.Load, at: datetime) -> Answer:
+    amount, presentation = Money(message.amount, message.currency), present(message.card, at=at)
     if message.tender.type not in TAKEN:
         return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
     reference = message.tender.reference or ""
-    return load(request, presentation, amount, tender=message.tender.type, tender_reference=reference)
+    return load(
+        request,
+        presentation,
+        amount,
+        tender=message.tender.type,
+        tender_reference=reference,
+        price_minor=message.tender.price,
+    )
 
 
 def message_of(answer: Answer) -> messages.Answer:

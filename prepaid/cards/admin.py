@@ -56,7 +56,7 @@ class CardEventInline(ShownOnly, admin.TabularInline):  # type: ignore[type-arg]
     """What happened to a card's state."""
 
     model = CardEvent
-    fields = ("at", "from_state", "to_state", "reason", "actor")
+    fields = ("at", "change", "from_state", "to_state", "reason", "actor", "transaction_id")
     extra = 0
 
 

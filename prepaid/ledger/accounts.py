@@ -11,9 +11,11 @@ from uuid import UUID, uuid5
 
 from django.db import connection
 
+from prepaid.money import UNITS
+
 GeneralKind = Literal[
     "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "bonus", "fees", "breakage",
-    "adjustment", "shortfall", "clearing",
+    "adjustment", "shortfall", "clearing", "promotion", "move",
 ]  # fmt: skip
 _NAMES = UUID("7d0f7a3e-7c02-4f43-9a64-0f5f6b0c6f0e")
 
@@ -24,13 +26,19 @@ def general_account_id(kind: GeneralKind, *, owner_id: UUID, currency: str) -> U
 
 
 def open_general_accounts(*, owner_id: UUID, currency: str) -> None:
-    """Open every kind of general account of an owner; opening them again changes nothing."""
+    """Open every kind of general account of an owner, in its currency and in each unit; safe to repeat."""
+    rows = [
+        (general_account_id(kind, owner_id=owner_id, currency=code), kind, code)
+        for code in (currency, *UNITS)
+        for kind in get_args(GeneralKind)
+    ]
+    ids, kinds, codes = (list(column) for column in zip(*rows, strict=True))
     with connection.cursor() as cursor:
-        for kind in get_args(GeneralKind):
-            cursor.execute(
-                "select ledger_open_general_account(%s, %s, %s, %s)",
-                [general_account_id(kind, owner_id=owner_id, currency=currency), kind, owner_id, currency],
-            )
+        cursor.execute(
+            "select ledger_open_general_account(opened.id, opened.kind, %s, opened.code) "
+            "from unnest(%s::uuid[], %s::text[], %s::text[]) as opened (id, kind, code)",
+            [owner_id, ids, kinds, codes],
+        )
 
 
 def open_account(account_id: UUID, *, currency: str, at: datetime) -> None:

@@ -21,6 +21,14 @@ EFFECTS = {
     "redeem": ("redeemed", 1),
     "capture": ("redeemed", 1),
     "refund": ("redeemed", -1),
+    # All that leaves a card: what is paid out, and what is forfeited or retained with it.
+    "cash_out": ("paid_out", 1),
+    "card_return": ("paid_out", 1),
+    "expire": ("expired", 1),
+    "reactivate": ("expired", -1),
+    # One gives what the other takes: nothing that all stores owe together.
+    "move_out": ("nothing", 0),
+    "move_in": ("nothing", 0),
     "hold": ("nothing", 0),
     "release": ("nothing", 0),
     # What was spent offline without being there: lent to the account, and given back by what comes in.
@@ -40,6 +48,8 @@ class Flow:
     topped_up_count: int = 0
     redeemed: int = 0
     redeemed_count: int = 0
+    paid_out: int = 0
+    expired: int = 0
     lent: int = 0
 
     def __add__(self, other: Flow) -> Flow:
@@ -49,13 +59,15 @@ class Flow:
             self.topped_up_count + other.topped_up_count,
             self.redeemed + other.redeemed,
             self.redeemed_count + other.redeemed_count,
+            self.paid_out + other.paid_out,
+            self.expired + other.expired,
             self.lent + other.lent,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        return self.topped_up - self.redeemed + self.lent
+        return self.topped_up - self.redeemed - self.paid_out - self.expired + self.lent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +198,11 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(topped_up=sign * amount, topped_up_count=counted)
     if figure == "redeemed":
         return Flow(redeemed=sign * amount, redeemed_count=counted)
+    if figure == "paid_out":
+        return Flow(paid_out=sign * amount)
     if figure == "lent":
         return Flow(lent=sign * amount)
-    return Flow()
+    return Flow(expired=sign * amount) if figure == "expired" else Flow()
 
 
 def list_currencies() -> list[str]:

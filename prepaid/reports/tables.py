@@ -14,7 +14,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from prepaid.reports.figures import Report
+from prepaid.reports.figures import Flow, Report
 
 Kind = Literal["day", "text", "count", "money"]
 Cell = date | str | int
@@ -47,7 +47,7 @@ def list_tables(report: Report, names: Mapping[UUID, str]) -> list[Table]:
 def days_table(report: Report) -> Table:
     """Lay the days out: with every store, how the liability rolls forward; with one, what it changed."""
     flow = report.total
-    middle: list[Cell] = [flow.topped_up_count, flow.topped_up, flow.redeemed_count, flow.redeemed]
+    middle = _flow_cells(flow)
     if report.store_id is None:
         return Table(
             code="days",
@@ -63,10 +63,7 @@ def days_table(report: Report) -> Table:
                 [
                     line.day,
                     line.liability_before,
-                    line.flow.topped_up_count,
-                    line.flow.topped_up,
-                    line.flow.redeemed_count,
-                    line.flow.redeemed,
+                    *_flow_cells(line.flow),
                     line.liability_after,
                     line.active_cards,
                 ]
@@ -86,10 +83,7 @@ def days_table(report: Report) -> Table:
         rows=[
             [
                 line.day,
-                line.flow.topped_up_count,
-                line.flow.topped_up,
-                line.flow.redeemed_count,
-                line.flow.redeemed,
+                *_flow_cells(line.flow),
                 line.flow.change,
                 line.active_cards,
             ]
@@ -105,10 +99,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
     rows: list[list[Cell]] = [
         [
             names.get(line.store_id, str(line.store_id)),
-            line.flow.topped_up_count,
-            line.flow.topped_up,
-            line.flow.redeemed_count,
-            line.flow.redeemed,
+            *_flow_cells(line.flow),
             line.active_cards,
         ]
         for line in report.stores
@@ -120,10 +111,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
         rows=sorted(rows, key=lambda row: str(row[0])),
         total=[
             _("Total"),
-            flow.topped_up_count,
-            flow.topped_up,
-            flow.redeemed_count,
-            flow.redeemed,
+            *_flow_cells(flow),
             sum(line.active_cards for line in report.stores),
         ],
     )
@@ -132,7 +120,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
 def cells_table(report: Report, names: Mapping[UUID, str]) -> Table:
     """Lay out each day of each store on which something happened."""
     rows: list[list[Cell]] = [
-        [day, names.get(store, str(store)), *_flow_cells(report, day, store)]
+        [day, names.get(store, str(store)), *_flow_cells(report.cells[day, store])]
         for day, store in sorted(report.cells, key=lambda cell: (cell[0], names.get(cell[1], str(cell[1]))))
     ]
     return Table(
@@ -144,9 +132,15 @@ def cells_table(report: Report, names: Mapping[UUID, str]) -> Table:
     )
 
 
-def _flow_cells(report: Report, day: date, store: UUID) -> list[Cell]:
-    flow = report.cells[day, store]
-    return [flow.topped_up_count, flow.topped_up, flow.redeemed_count, flow.redeemed]
+def _flow_cells(flow: Flow) -> list[Cell]:
+    return [
+        flow.topped_up_count,
+        flow.topped_up,
+        flow.redeemed_count,
+        flow.redeemed,
+        flow.paid_out,
+        flow.expired,
+    ]
 
 
 def _flow_columns() -> list[Column]:
@@ -155,4 +149,6 @@ def _flow_columns() -> list[Column]:
         Column(pgettext("report", "Topped up"), "money"),
         Column(_("Redemptions"), "count"),
         Column(pgettext("report", "Redeemed"), "money"),
+        Column(pgettext("report", "Paid out"), "money"),
+        Column(pgettext("report", "Expired"), "money"),
     ]

@@ -17,6 +17,7 @@ SETS = [
     ["pyproject.toml", "-c", "requirements-dev.txt", "-o", "requirements.txt"],
     ["--group", "terminals", "-c", "requirements-dev.txt", "-o", "terminals/requirements.txt"],
     ["--group", "simulation", "-c", "requirements-dev.txt", "-o", "simulation/requirements.txt"],
+    ["--group", "pcsc", "-o", "terminals/requirements-pcsc.txt"],
 ]
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
 
 from prepaid.ledger.models import LedgerAnswer
-from prepaid.money import Money, format_amount
+from prepaid.money import UNITS, Money, format_amount
 
 Totals = dict[str, dict[str, int]]
 Differences = dict[str, dict[str, dict[str, int]]]
@@ -55,11 +56,15 @@ def compare(terminal_id: UUID, *, first: int, last: int, told: Totals) -> Compar
 
 
 def count_totals(terminal_id: UUID, *, first: int, last: int) -> Totals:
-    """Count what was approved in a range of a terminal's sequences: `{type: {"count", "amount"}}`."""
+    """Count what was approved in a range of a terminal's sequences: `{type: {"count", "amount"}}`.
+
+    Visits, minutes and privileges are counted and never added to money.
+    """
+    money = ~Q(currency__in=UNITS) | Q(currency=None)
     rows = (
         LedgerAnswer.objects.filter(origin_id=terminal_id, sequence__range=(first, last), outcome="approved")
         .values("type")
-        .annotate(count=Count("id"), amount=Sum("approved_amount"))
+        .annotate(count=Count("id"), amount=Coalesce(Sum("approved_amount", filter=money), 0))
         .order_by("type")
     )
     return {str(row["type"]): {"count": row["count"], "amount": int(row["amount"])} for row in rows}

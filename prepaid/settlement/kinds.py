@@ -35,6 +35,9 @@ BATCH_MISSING_SEQUENCES = "batch_missing_sequences"
 BATCH_TOLD_AGAIN = "batch_told_again"
 ANSWERS_OUTSIDE_BATCHES = "answers_outside_batches"
 TERMINAL_SILENT = "terminal_silent_with_queue"
+TERMINAL_OFFLINE = "terminal_offline"
+TERMINAL_QUEUE_OLD = "terminal_queue_old"
+TERMINAL_LOCKED = "terminal_locked"
 # Named after the findings that are stored with an advice.
 ADVICES = {
     "advice_shortfall": _("Sold offline what the card did not have"),
@@ -68,6 +71,18 @@ KINDS = {
         Kind("lot_is_as_its_transfer_made_it", _("Lot differs from the transfer that made it")),
         Kind("posted_transaction_has_its_answer", _("Transaction without a stored answer")),
         Kind("answer_that_posted_nothing_moved_nothing", _("Approved, but posted nowhere")),
+        Kind("move_is_posted_on_both_sides", _("Move with one side only")),
+        Kind("transit_is_empty_after_each_move", _("Value left in transit")),
+        Kind("lot_is_as_its_source_was", _("Moved lot differs from its source")),
+        Kind("rule_was_told_with_a_decline", _("Rule told of what was not declined")),
+        Kind(
+            "counters_are_what_their_day_and_month_counted",
+            _("Counter of a limit differs from what was posted"),
+        ),
+        Kind(
+            "shared_counter_is_the_sum_of_what_was_counted", _("Shared counter differs from what it counted")
+        ),
+        Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
         Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),
         Kind("shortfall_is_the_sum_of_its_transfers", _("Shortfall differs from its transfers")),
         Kind("advice_is_posted_once", _("Offline transaction not posted exactly once")),
@@ -80,6 +95,9 @@ KINDS = {
             for code, title in ADVICES.items()
         ),
         Kind(TERMINAL_SILENT, _("Terminal silent with unsent transactions"), WARNING),
+        Kind(TERMINAL_OFFLINE, _("Terminal offline"), WARNING),
+        Kind(TERMINAL_QUEUE_OLD, _("Unsent transactions for too long"), WARNING),
+        Kind(TERMINAL_LOCKED, _("Terminal locked: unauthorised change")),
     )
 }
 

@@ -5,7 +5,7 @@ Knows facts in minor units; must not know how an edge words or encodes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,6 +13,29 @@ from uuid import UUID
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.errors import PrepaidError
 from prepaid.stored_value.reasons import Reason, reason_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTold:
+    """The rule by which a transaction was declined: which, since when, where it stands, and what it says."""
+
+    rule_set: str
+    field: str
+    effective_from: str
+    article: str
+    article_zh: str
+    source: str
+    en: str
+    zh: str
+
+    def added_to(self, reason: Reason) -> Reason:
+        """Let a reason's sentences end with the rule and its article."""
+        unsure_en, unsure_zh = ("; to be checked", "，待核实") if self.source == "c" else ("", "")
+        return replace(
+            reason,
+            en=f"{reason.en} {self.en} ({self.article}{unsure_en})",
+            zh=f"{reason.zh}{self.zh}（{self.article_zh}{unsure_zh}）",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +59,8 @@ class Answer:
     origin_id: UUID
     sequence: int | None
     card_id: UUID | None
+    undoes: str | None = None
+    rule: RuleTold | None = None
 
     @property
     def rrn(self) -> str:
@@ -49,13 +74,14 @@ class Answer:
 
     @property
     def money_moved(self) -> bool:
-        """Say whether value moved: a hold only reserves it, an approved reversal of nothing moves none."""
-        return self.hash is not None and self.type not in ("hold", "release")
+        """Say whether value moved: a hold only reserves it, and so does what undoes one."""
+        return self.hash is not None and "hold" not in (self.type, self.undoes) and self.type != "release"
 
     @property
     def why(self) -> Reason:
-        """Give the reason's row, with its sentences."""
-        return reason_of(self.reason)
+        """Give the reason's row, with its sentences; where a rule decided, they name it and its article."""
+        why = reason_of(self.reason)
+        return why if self.rule is None else self.rule.added_to(why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

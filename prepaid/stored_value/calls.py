@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 from django.db import OperationalError, connection
 from psycopg import errors
@@ -16,7 +17,7 @@ from psycopg.types.numeric import Int8
 
 from prepaid.cards.presentation import Presentation
 from prepaid.ledger.errors import IdReused, PrepaidError, SequenceReused, TryAgain
-from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.answers import Answer, RuleTold
 from prepaid.stored_value.requests import Request
 
 REQUEST = (
@@ -27,7 +28,8 @@ PRESENTED = "row(%s::text, %s::bytea, %s::bigint, %s::bytea, %s::text, %s::uuid)
 REPLY = (
     "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
     "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, "
-    "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id"
+    "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id, "
+    "reply.undoes, case when reply.outcome = 'declined' then stored_value_told_rule(reply.id) end"
 )
 # Looks at a remembered terminal in the round trip that posts for it.
 STILL_SO = (
@@ -168,6 +170,8 @@ def answer_of(row: TupleRow) -> Answer:
         origin_id=row[14],
         sequence=row[15],
         card_id=row[16],
+        undoes=row[17],
+        rule=None if row[18] is None else msgspec.json.decode(row[18], type=RuleTold),
     )
 
 

@@ -17,12 +17,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from prepaid.cards.lifecycle import change_state
-from prepaid.cards.models import Program
+from prepaid.cards.models import Program, RuleSet
 from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.demonstration_units import sell_passes
 from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
@@ -38,9 +40,10 @@ SEED = 20261123
 OPENS_AT, CLOSES_AT = time(9), time(21, 30)
 FIRST_STORE = "RIVER"
 CURRENCY = "CNY"
-ACCEPTED = ["number", "sun", "qr"]
+ACCEPTED = ["number", "sun", "qr", "challenge", "pay_code"]
 TOP_UPS = (10_000, 20_000, 30_000, 50_000)
 KEPT_MINOR = 20_000
+PAY_CODE_MAX = 50_000
 # The others are made at the other store.
 VISITS_AT_HOME = 0.8
 # One visit in this many ends with the cashier's slip of the finger, undone at once.
@@ -100,8 +103,11 @@ def demonstrate(*, at: datetime) -> bool:
             return False
         stores = _open_stores(at)
         _hire(stores)
+        load_presets(at=at)
         programs = _make_programs()
         _trade(stores, programs, at)
+        first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
+        sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
     return True
 
 
@@ -162,6 +168,7 @@ def _make_programs() -> dict[str, Program]:
             "name": "Gift card",
             "name_zh": "礼品卡",
             "card_valid_months": 36,
+            "reactivates_expired": True,
             "load_single_max": 5_000_000,
             "balance_max": 5_000_000,
         },
@@ -172,8 +179,13 @@ def _make_programs() -> dict[str, Program]:
             "redeem_day_max": 200_000,
             "balance_max": 500_000,
         },
+        "NAMED": {
+            "name": "Registered card",
+            "name_zh": "记名卡",
+            "rule_set": RuleSet.objects.get(code="cn_registered"),
+        },
     }
-    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED}
+    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED, "pay_code_max": PAY_CODE_MAX}
     return {
         code: Program.objects.get_or_create(code=code, defaults=shared | given)[0]
         for code, given in terms.items()

@@ -18,6 +18,14 @@ SIGNS = {
     "capture": -1,
     "release": 0,
     "refund": 1,
+    # As an account's chain has it, and as the answer to a move tells of the account that gave.
+    "move_out": -1,
+    "move_in": 1,
+    "move": -1,
+    "cash_out": -1,
+    "card_return": -1,
+    "expire": -1,
+    "reactivate": 1,
     "shortfall": 1,
     "recovery": -1,
 }
@@ -84,6 +92,19 @@ def list_history(
             )
             for row in cursor.fetchall()
         ]
+
+
+def find_price(transaction_id: UUID) -> int | None:
+    """Find what a load of units was paid with, in minor units of the store's money; None for all else."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select lot.price from ledger_answer as answer "
+            "join ledger_lot as lot on lot.account_id = answer.account_id and lot.position = answer.position "
+            "where answer.id = %s and lot.price is not null",
+            [transaction_id],
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 def sign_of(kind: str, undoes: str | None) -> int:

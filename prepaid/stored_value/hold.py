@@ -19,7 +19,7 @@ def hold(request: Request, presentation: Presentation, amount: Money, *, expires
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
     """
-    if amount.currency != request.origin.currency:
+    if not request.origin.trades_in(amount.currency):
         return decline(request, "hold", "currency_mismatch", presentation=presentation, amount=amount)
     return transact(
         "stored_value_hold",

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from prepaid.cards import lifecycle, numbers
 from prepaid.cards.models import Account, Card, Credential, Holder, Program
+from prepaid.cards.rules.in_force import refuse_terms
 from prepaid.keys import site_keys
 from prepaid.ledger.accounts import open_account
 from prepaid.stored_value.answers import TransactionError
@@ -49,11 +50,14 @@ def issue(
 ) -> IssuedCard:
     """Issue an active card of a program, bound to the NFC card of `tap` where one is given.
 
-    `card_id` is made by the caller: a repeat gives the card without its secrets. Raises AlreadyBound.
+    `card_id` is made by the caller: a repeat gives the card without its secrets. Raises AlreadyBound and,
+    where the rules in force forbid the program's terms, RuleRefused.
     """
     try:
         with transaction.atomic():
             found = Card.objects.filter(pk=card_id).first()
+            if found is None:
+                refuse_terms(program, origin.business_date_at(at))
             return (
                 IssuedCard(card=found)
                 if found
@@ -77,19 +81,29 @@ def _issue_new(
     holder_name: str,
     tap: Tap | None,
 ) -> IssuedCard:
-    number, pin, qr = numbers.make_number(program.number_prefix), numbers.make_pin(), numbers.make_qr()
     holder = Holder.objects.create(name=holder_name) if holder_name else None
     account = Account.objects.create(program=program, holder=holder)
     open_account(account.id, currency=program.currency, at=at)
-    card = Card.objects.create(
-        id=card_id,
-        account=account,
-        program=program,
-        last_four=number[-4:],
-        issued_at=at,
-        issued_store_id=origin.store_id,
-        expires_on=_months_after(origin.business_date_at(at), program.card_valid_months),
-    )
+    expires_on = expiry_of_new_card(program, origin, at)
+    card = Card(id=card_id, account=account, program=program, expires_on=expires_on)
+    return make_card(card, origin=origin, actor=actor, at=at, tap=tap)
+
+
+def expiry_of_new_card(program: Program, origin: Origin, at: datetime) -> date | None:
+    """Give the day through which a card that is issued now is valid; None where it never expires."""
+    return _months_after(origin.business_date_at(at), program.card_valid_months)
+
+
+def make_card(card: Card, *, origin: Origin, actor: str, at: datetime, tap: Tap | None) -> IssuedCard:
+    """Make a card of an account that is open: number, credentials and first events; it comes back active.
+
+    `card` is not stored yet and has its id, account, program and expiry. Raises IntegrityError where the NFC
+    card of `tap` is bound already.
+    """
+    program = card.program
+    number, pin, qr = numbers.make_number(program.number_prefix), numbers.make_pin(), numbers.make_qr()
+    card.last_four, card.issued_at, card.issued_store_id = number[-4:], at, origin.store_id
+    card.save(force_insert=True)
     _bind(card, program, number=number, pin=pin, qr=qr, tap=tap)
     lifecycle.record_issue(card, actor=actor)
     lifecycle.change_state(card.id, "activate", actor=actor, at=at)
@@ -127,6 +141,8 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
                 card=card,
                 method=tap.method,
                 lookup=bytes(tap.lookup),
+                # The card's one PIN: each credential keeps its own MAC of it, and counts its own wrong tries.
+                pin_mac=keys.pin_mac(bytes(tap.lookup), pin),
                 fingerprint=None if tap.fingerprint is None else bytes(tap.fingerprint),
                 counter=-1 if tap.counter is None else tap.counter,
                 key_version=tap.key_version,

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The outcome as it would be: balance after, or the reason why not. Minor units."""
+    """The outcome as it would be: balance after, or the reason why not, with its sentences. Minor units."""
 
     balance_after_minor: int | None
     reason: str | None
+    why: Reason
 
 
 def preview(posting: Callable[[], Answer]) -> Preview:
@@ -27,5 +29,7 @@ def preview(posting: Callable[[], Answer]) -> Preview:
         answer = posting()
         transaction.set_rollback(True)
     return Preview(
-        balance_after_minor=answer.balance_minor if answer.approved else None, reason=answer.reason
+        balance_after_minor=answer.balance_minor if answer.approved else None,
+        reason=answer.reason,
+        why=answer.why,
     )

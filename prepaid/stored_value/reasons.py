@@ -28,7 +28,7 @@ UNUSABLE_ZH = "此卡在此不可使用，未扣款。"
 
 REASONS = (
     Reason("card_unknown", "never", "customer", UNUSABLE_EN, UNUSABLE_ZH),
-    Reason("credential_refused", "never", "manager", "The card could not prove itself. No money was moved; keep the card and call the manager.", "卡片未通过验证，未扣款。请留下卡片并联系经理。"),
+    Reason("credential_refused", "new", "manager", "The card did not prove itself as this amount asks. No money was moved; tap it again, and if that is refused too keep the card and call the manager.", "卡片未按此金额的要求通过验证，未扣款。请重新刷卡；若再次被拒，请留下卡片并联系经理。"),
     Reason("credential_replayed", "new", "customer", "This tap was used before. No money was moved; tap the card again.", "此次刷卡信息已使用过，未扣款。请重新刷卡。"),
     Reason("card_not_active", "new", "operator", "The card is not activated yet. No money was moved; activate it at the counter.", "此卡尚未激活，未扣款。请到柜台激活。"),
     Reason("card_blocked", "never", "manager", "The card is blocked. No money was moved; ask the manager.", "此卡已冻结，未扣款。请联系经理。"),

@@ -18,7 +18,7 @@ def redeem(
 
     Locks the card's credential, then its account. Raises IdReused, SequenceReused, TryAgain.
     """
-    if amount.currency != request.origin.currency:
+    if not request.origin.trades_in(amount.currency):
         return decline(request, "redeem", "currency_mismatch", presentation=presentation, amount=amount)
     merchant = general_account_id("merchant", owner_id=request.origin.store_id, currency=amount.currency)
     return transact(

@@ -11,6 +11,7 @@ from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from prepaid.money import is_unit
 from prepaid.stores.models import Store, Terminal, Till
 
 
@@ -28,6 +29,10 @@ class Origin:
     # The key of a terminal that was looked up for an earlier call: its posting goes ahead only while the
     # terminal may work and all of this is still so.
     remembered_key: bytes | None = None
+
+    def trades_in(self, currency: str) -> bool:
+        """Say whether value of this currency is taken here: the store's own, and every unit."""
+        return currency == self.currency or is_unit(currency)
 
     def business_date_at(self, at: datetime) -> date:
         """Give the store's day that a moment belongs to."""

@@ -19,6 +19,7 @@ from django.db.models import F
 
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
+from prepaid.stores.attestation import list_approved
 from prepaid.stores.models import StandIn, Store, Terminal
 from terminals import advices, messages
 
@@ -60,7 +61,7 @@ def policy_of(terminal: Terminal, *, at: datetime) -> dict[str, Any]:
         "stand_in": _told(stand_in, terminal, at),
         "challenge_floor": None,
         "minimum_agent_version": MINIMUM_AGENT_VERSION,
-        "approved_files_hashes": [],
+        "approved_files_hashes": list_approved(terminal.agent_version),
     }
 
 

@@ -22,7 +22,7 @@ from tests.conftest import connect_as
 @pytest.mark.parametrize(
     "path",
     [
-        "", "nothing", "transactions/", "terminals", "cards", "cards/challenge", "transactions/advices/x",
+        "", "nothing", "transactions/", "terminals", "cards", "cards/nothing", "transactions/advices/x",
         "terminals/hot-list?since=1", "../v2/transactions", "%00", "\u5e97", "terminals/enrol/",
     ],
 )  # fmt: skip

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
 
+from prepaid.cards.models import Credential, Program
 from prepaid.identifiers import rrn_of, uuid7
+from prepaid.keys import site_keys
 from prepaid.ledger.models import LedgerAccount
 from prepaid.stored_value.issue import IssuedCard
+from prepaid.stored_value.issue import issue as issue_card
 from prepaid.stored_value.reasons import reason_of
+from prepaid.stores.models import Tap
 from tests.api.client import Reply
 from tests.api.conftest import Till, shown, stored
-from tests.shop import assert_ledger_is_clean, open_shop
+from tests.shop import HeldCard, assert_ledger_is_clean, open_shop
 
 
 def balance_of(issued: IssuedCard) -> int:
@@ -323,3 +329,64 @@ def test_twenty_sendings_at_once_post_once(till: Till, issued: IssuedCard) -> No
     assert sorted(reply.status for reply in replies) == [200] * 19 + [201]
     assert len({reply.body for reply in replies}) == 1
     assert balance_of(issued) == 10_000 - body["amount"]
+
+
+def test_repeat_with_another_pin_gets_the_stored_answer_and_tells_no_right_one(
+    till: Till, issued: IssuedCard
+) -> None:
+    """Who has a terminal's key and a request of its would else learn a PIN by its id, uncounted."""
+    number = {"method": "number", "number": issued.number}
+    body = till.redeem(issued, card=number | {"pin": "000001"})
+    first = till.post(body)
+    assert first.json()["reason"] == "pin_wrong"
+    credential = Credential.objects.get(card=issued.card, method="number")
+    assert credential.pin_failures == 1
+
+    for card in (number | {"pin": "000002"}, number | {"pin": issued.pin}, number):
+        repeat = till.post(body | {"card": card})
+        assert (repeat.status, repeat.body) == (200, first.body)
+
+    credential.refresh_from_db()
+    assert credential.pin_failures == 1
+    assert till.post(body | {"card": {"method": "number", "number": "8600000000000000"}}).code == "id_reused"
+    assert balance_of(issued) == 10_000
+
+
+def test_load_by_bare_number_tells_no_balance(till: Till, issued: IssuedCard) -> None:
+    body = till.load(issued, card={"method": "number", "number": issued.number})
+
+    told = till.post(body).json()
+
+    assert (told["outcome"], told["balance"], told["available"]) == ("approved", None, None)
+    assert balance_of(issued) == 15_000
+
+
+def test_bare_uid_above_its_limit_is_paid_for_with_the_card_s_pin(till: Till) -> None:
+    Program.objects.filter(pk=till.shop.program.pk).update(
+        allowed_credentials=["number", "uid"], low_trust_single_max=500
+    )
+    till.shop.program.refresh_from_db()
+    uid = os.urandom(7)
+    tap = Tap(method="uid", lookup=site_keys().uid_lookup(uid))
+    issued = issue_card(
+        card_id=uuid7(),
+        program=till.shop.program,
+        origin=till.shop.counter,
+        actor="test",
+        at=datetime.now(UTC),
+        tap=tap,
+    )
+    held = HeldCard(card=issued.card, credential=Credential.objects.get(card=issued.card, method="uid"))
+    assert till.shop.load_at_desk(held, 10_000).approved
+    card = {"method": "uid", "uid": uid.hex(), "technology": "ntag215"}
+
+    reasons = [
+        till.post(till.redeem(issued, amount, card=shown)).json()["reason"]
+        for amount, shown in (
+            (500, card), (501, card), (501, card | {"pin": "0"}), (501, card | {"pin": issued.pin})
+        )
+    ]  # fmt: skip
+
+    assert reasons == [None, "pin_required", "pin_wrong", None]
+    assert balance_of(issued) == 8_999
+    assert_ledger_is_clean()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -15,14 +18,17 @@ from prepaid.cards.models import Card, CardEvent
 from prepaid.identifiers import uuid7
 from tests.shop import NOON, open_shop, together
 
-CHANGES = ("activate", "block", "unblock", "report_lost", "recover", "close")
+CHANGES = (
+    "activate", "block", "unblock", "report_lost", "recover", "replace", "exchange", "set_pin", "reassign",
+    "close", "reopen",
+)  # fmt: skip
 # For each state, what the card is after each change, or None where the change is refused.
 AFTERWARDS: dict[str, tuple[str | None, ...]] = {
-    "issued": ("active", None, None, "lost", None, "closed"),
-    "active": (None, "blocked", None, "lost", None, "closed"),
-    "blocked": (None, None, "active", "lost", None, "closed"),
-    "lost": (None, None, None, None, "active", "closed"),
-    "closed": (None, None, None, None, None, None),
+    "issued": ("active", None, None, "lost", None, None, None, "issued", None, "closed", None),
+    "active": (None, "blocked", None, "lost", None, "closed", "closed", "active", "active", "closed", None),
+    "blocked": (None, None, "active", "lost", None, None, None, None, None, "closed", None),
+    "lost": (None, None, None, None, "active", "closed", None, None, None, "closed", None),
+    "closed": (None, None, None, None, None, "closed", None, None, None, None, "active"),
 }
 TABLE = {before: dict(zip(CHANGES, row, strict=True)) for before, row in AFTERWARDS.items()}
 CASES = [(before, change, after) for before, row in TABLE.items() for change, after in row.items()]
@@ -41,6 +47,13 @@ def test_table_names_every_state_and_change() -> None:
     assert tuple(rule.change for rule in RULES) == CHANGES
 
 
+def test_table_in_the_docs_is_the_one_in_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs/architecture.md").read_text()
+    section = text.partition("## The life of a card")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| ([\w ]+) \|", section, flags=re.MULTILINE)
+    assert rows == [(rule.change, ", ".join(rule.before), rule.after or "stays") for rule in RULES]
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(("before", "name", "after"), [case for case in CASES if case[2]])
 def test_change_that_the_table_allows_is_made_and_recorded(before: str, name: str, after: str) -> None:
@@ -52,6 +65,7 @@ def test_change_that_the_table_allows_is_made_and_recorded(before: str, name: st
     assert card.state == after
     stored = CardEvent.objects.get(card=card)
     assert stored == event
+    assert stored.change == name
     assert (stored.from_state, stored.to_state, stored.reason, stored.actor, stored.at) == (
         before,
         after,
@@ -98,6 +112,19 @@ def test_issue_is_the_first_event_of_a_card() -> None:
 
     assert (event.from_state, event.to_state, event.actor) == ("", "issued", "cashier")
     assert event.at == card.issued_at
+
+
+def test_events_are_never_changed(owner: psycopg.Connection[tuple[object, ...]]) -> None:
+    event = change(make_card("active"), "block")
+
+    for statement in (
+        "update cards_cardevent set reason = 'another' where id = %s",
+        "delete from cards_cardevent where id = %s",
+    ):
+        with pytest.raises(psycopg.Error, match="append-only") as refused:
+            owner.execute(statement, [event.id])
+        assert refused.value.sqlstate == "PC900"
+    assert CardEvent.objects.get(pk=event.pk).reason == "asked at the counter"
 
 
 def race_to_block(card: Card) -> list[Any]:

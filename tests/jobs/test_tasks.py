@@ -109,7 +109,8 @@ def test_old_taps_are_swept_and_new_ones_stay(worker: Program) -> None:
     for age in (timedelta(hours=25), timedelta(hours=23)):
         Tap.objects.create(terminal=shop.terminal, method="sun", card_id=uuid7(), at=now - age)
 
-    assert run(tasks.sweep).result == "1 taps, 0 enrolment codes"
+    swept = "1 taps, 0 enrolment codes, 0 card sessions, 0 rows of terminals"
+    assert run(tasks.sweep).result == swept
     assert Tap.objects.get().at == now - timedelta(hours=23)
 
 

@@ -10,6 +10,10 @@ from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 from pytest_django.plugin import DjangoDbBlocker
 
+from prepaid.cards.presentation import at_the_desk
+from prepaid.money import Money
+from prepaid.stored_value.load import load
+from prepaid.stored_value.move import move
 from tests.databases import connect_as_superuser, own_database
 from tests.offline import advise, allow
 from tests.shop import Shop, figures, open_shop
@@ -18,10 +22,15 @@ TABLES = (
     "ledger_account",
     "ledger_advice",
     "ledger_answer",
+    "ledger_counted",
+    "ledger_counter",
+    "ledger_answer_rule",
     "ledger_daily_sum",
     "ledger_general_account",
     "ledger_hold",
     "ledger_lot",
+    "ledger_lot_source",
+    "ledger_move",
     "ledger_outbox",
     "ledger_shortfall",
     "ledger_transaction",
@@ -33,12 +42,17 @@ SOME_COLUMN = {
     "ledger_account": "currency",
     "ledger_advice": "amount",
     "ledger_answer": "outcome",
+    "ledger_counted": "kind",
+    "ledger_counter": "kind",
+    "ledger_answer_rule": "rule_id",
     "ledger_shortfall": "amount",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
     "ledger_general_account": "kind",
     "ledger_lot": "amount",
+    "ledger_lot_source": "from_lot_no",
+    "ledger_move": "amount",
     "ledger_transaction": "type",
     "ledger_transfer": "amount",
 }
@@ -50,9 +64,12 @@ Owner = psycopg.Connection[tuple[object, ...]]
 def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Shop]:
     """A shop in a database of its own, with rows in every table of the ledger, which none can change."""
     with django_db_blocker.unblock(), own_database() as name:
-        shop = open_shop()
+        shop = open_shop(instrument_loads_day_max=1)
         held = shop.card(balance=10_000)
         shop.redeem(held, 3_650)
+        move(shop.request(), held.card.id, shop.card().card.id, Money(50, "CNY"))
+        desk = at_the_desk(held.card.id)
+        load(shop.request(), desk, Money(1, "CNY"), tender="bank_card", tender_reference="4000")
         advise(shop, shop.card(balance=100), 300, allow(shop))
         with connection.cursor() as cursor:
             cursor.execute("select ledger_fold_outbox(1)")
@@ -61,6 +78,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
                 "insert into ledger_hold (account_id, id, amount, expires_at) "
                 "select id, gen_random_uuid(), 1, now() from ledger_account"
             )
+            opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
         yield shop
 
 
@@ -98,7 +116,9 @@ def test_application_is_refused(shop: Shop, table: str, verb: str) -> None:
     assert figures() == before
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table not in (*DERIVED, "ledger_account")])
+@pytest.mark.parametrize(
+    "table", [table for table in TABLES if table not in (*DERIVED, "ledger_account", "ledger_counter")]
+)
 def test_owner_is_refused_an_update_by_trigger(table_owner: Owner, table: str) -> None:
     assert table_owner.execute(f"select 1 from {table}").fetchone() is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,7 +13,9 @@ from prepaid.ledger.outbox import fold_outbox
 from prepaid.money import Money
 from prepaid.reports.figures import EFFECTS, Flow, Report, effect, list_currencies, report
 from prepaid.reports.periods import Period, PeriodRefused, last_days, latest_business_date
+from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.hold import capture, hold, release
+from prepaid.stored_value.move import move
 from prepaid.stored_value.refund import refund
 from prepaid.stores.models import Store
 from tests.shop import HeldCard, Shop, open_shop
@@ -214,11 +217,27 @@ def test_what_comes_after_the_period_is_not_in_it(shanghai: Shop) -> None:
 
 def test_type_that_the_report_does_not_know_is_never_left_out_silently() -> None:
     with pytest.raises(KeyError):
-        effect("cash_out", "", 1, 100)
+        effect("fee", "", 1, 100)
     from prepaid.reports.figures import UNDOES
     from terminals.messages import TransactionType
 
     assert {*EFFECTS, *UNDOES} >= set(TransactionType.__args__)  # type: ignore[attr-defined]
+
+
+def test_what_is_paid_out_lowers_the_liability_and_a_move_does_not(shanghai: Shop) -> None:
+    giver, taker = (card_made_at(shanghai, at("2026-11-22T10:00")) for _ in range(2))
+    shanghai.load(giver, 1_000)
+    shanghai.at = at("2026-11-23T10:00")
+    till: dict[str, Any] = {"origin": shanghai.counter, "sequence": None}
+    move(shanghai.request(**till), giver.card.id, taker.card.id, Money(400, "CNY"))
+    cash_out(shanghai.request(**till), taker.card.id, paid_minor=150, tender="cash")
+    mistaken = cash_out(shanghai.request(**till), giver.card.id, paid_minor=100, tender="cash")
+    shanghai.void(mistaken.id, **till)
+
+    figures = report(WEEK, currency="CNY")
+
+    assert by_day(figures)[MONDAY] == Flow(paid_out=150)
+    assert (figures.liability, figures.total.change) == (850, 850)
 
 
 def test_period_knows_its_days_and_the_one_before() -> None:

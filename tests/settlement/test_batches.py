@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from prepaid.money import VISITS
 from prepaid.settlement.batches import close_batch
 from prepaid.settlement.errors import BatchOverlaps, BatchRangeInvalid, BatchReused
 from prepaid.settlement.models import Batch, SettlementException
@@ -210,3 +211,15 @@ def test_batch_told_by_many_at_once_is_closed_once(shop: Shop, held: HeldCard) -
 
     assert len({str(answer) for answer in answers}) == 1
     assert Batch.objects.count() == 1
+
+
+def test_units_are_counted_in_a_batch_and_never_added_to_its_money(shop: Shop, held: HeldCard) -> None:
+    shop.program.currency = VISITS
+    shop.program.save()
+    passed = shop.card()
+    assert shop.load(passed, 10).approved
+    assert shop.void(shop.redeem(passed, 1).id).approved
+
+    answer = close(shop, 1, 7, load=(2, 10_000), redeem=(3, 4_650), void=(2, 1_000))
+
+    assert answer.balanced

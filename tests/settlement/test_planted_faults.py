@@ -78,6 +78,10 @@ FAULTS = {
             "account_stands_at_the_end_of_its_chain": [f"{books.account}"],
         },
     ),
+    "counter of the day lowered": Fault(
+        "update ledger_account set redeemed_today = 0",
+        lambda books: {"counters_are_what_their_day_and_month_counted": [f"{books.account}"]},
+    ),
     "held raised": Fault(
         "update ledger_account set held = 100",
         lambda books: {
@@ -115,6 +119,7 @@ FAULTS = {
     "amount changed": Fault(
         "update ledger_transaction set amount = 2650 where position = 2",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "transaction_is_the_sum_of_its_transfers": [books.transaction(2)],
             "chain_verifies": [books.transaction(2)],
             "approved_answer_is_posted": [f"{books.ids[1]}"],
@@ -125,6 +130,7 @@ FAULTS = {
         "update ledger_transaction set amount = 2650 where position = 2;"
         "update ledger_transfer set amount = 2650 where position = 2",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "balance_is_the_sum_of_transfers": [f"{books.account}"],
             "open_lot_is_the_sum_of_its_transfers": [f"{books.account}/1"],
             "chain_verifies": [books.transaction(2)],
@@ -135,6 +141,7 @@ FAULTS = {
     "transaction deleted": Fault(
         "delete from ledger_transaction where position = 2",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "transfer_belongs_to_a_transaction": [f"{books.account}/2/1"],
             "chain_has_no_gap": [f"{books.account}"],
             "chain_verifies": [books.transaction(3)],
@@ -146,6 +153,7 @@ FAULTS = {
         "delete from ledger_transaction where position = 4; delete from ledger_transfer where position = 4;"
         "delete from ledger_answer where position = 4",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "balance_is_the_sum_of_transfers": [f"{books.account}"],
             "open_lot_is_the_sum_of_its_transfers": [f"{books.account}/1"],
             "chain_has_no_gap": [f"{books.account}"],
@@ -155,11 +163,15 @@ FAULTS = {
     ),
     "lot made larger": Fault(
         "update ledger_lot set amount = 20000",
-        lambda books: {"lot_is_as_its_transfer_made_it": [f"{books.account}/1"]},
+        lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
+            "lot_is_as_its_transfer_made_it": [f"{books.account}/1"],
+        },
     ),
     "lot made smaller than what is left of it": Fault(
         "update ledger_lot set amount = 100",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "lot_is_as_its_transfer_made_it": [f"{books.account}/1"],
             "open_lot_is_as_it_was_made": [f"{books.account}/1"],
         },
@@ -175,6 +187,7 @@ FAULTS = {
     "lot deleted": Fault(
         "delete from ledger_lot",
         lambda books: {
+            "counters_are_what_their_day_and_month_counted": [f"{books.account}"],
             "lot_is_as_its_transfer_made_it": [f"{books.account}/1"],
             "open_lot_is_as_it_was_made": [f"{books.account}/1"],
         },
@@ -201,6 +214,10 @@ FAULTS = {
         "update ledger_answer set outcome = 'approved', reason = null, approved_amount = requested_amount "
         "where outcome = 'declined'",
         lambda books: {"answer_that_posted_nothing_moved_nothing": [f"{books.declined}"]},
+    ),
+    "rule told of an approval": Fault(
+        "insert into ledger_answer_rule select id, gen_random_uuid() from ledger_answer where position = 2",
+        lambda books: {"rule_was_told_with_a_decline": [f"{books.ids[1]}"]},
     ),
 }
 
@@ -279,7 +296,7 @@ def test_command_prints_the_row_and_exits_with_one(books: Books, behind_the_ledg
 
 
 def test_command_as_json_is_one_document(books: Books, behind_the_ledger: Behind) -> None:
-    behind_the_ledger.execute("update ledger_lot set amount = 20000")
+    behind_the_ledger.execute("update ledger_lot set tender = 'bank_card'")
     out, progress = StringIO(), StringIO()
 
     with pytest.raises(SystemExit):

@@ -5,15 +5,18 @@ Knows one account of one program. Minor units. Every method gives the reason for
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 LIMITS = {
     "redeem_single_max": 5_000,
     "redeem_day_max": 9_000,
+    "redeem_month_max": 25_000,
     "load_single_max": 20_000,
     "load_day_max": 30_000,
+    "load_month_max": 70_000,
+    "loads_day_max": 6,
     "balance_max": 40_000,
 }
 TAKING, GIVING = ("redeem", "capture"), ("load", "refund")
@@ -45,8 +48,11 @@ class Model:
     held: int = 0
     done: dict[UUID, Done] = field(default_factory=dict)
     day: date = date.min
+    loads: int = 0
     loaded: int = 0
+    loaded_month: int = 0
     redeemed: int = 0
+    redeemed_month: int = 0
 
     @property
     def today(self) -> date:
@@ -61,8 +67,37 @@ class Model:
         return sum(remaining for remaining, until in self.lots.values() if until >= self.today)  # type: ignore
 
     def begin_day(self) -> None:
+        """Begin the day's counters and the month's, as each posting does."""
         if self.today > self.day:
-            self.day, self.loaded, self.redeemed = self.today, 0, 0
+            if self.today.replace(day=1) > self.day.replace(day=1):
+                self.loaded_month, self.redeemed_month = 0, 0
+            self.day, self.loads, self.loaded, self.redeemed = self.today, 0, 0, 0
+
+    def counted(self) -> Model:
+        """Give the counters as they stand today, without beginning the day."""
+        now = replace(self)
+        now.begin_day()
+        return now
+
+    def count_back(self, kind: str, amount: int, of_day: date) -> None:
+        """Take back what was counted on a day, as far as its day and month are still counted."""
+        today, month = of_day == self.day, of_day.replace(day=1) == self.day.replace(day=1)
+        if kind == "load":
+            self.loads -= today
+            self.loaded -= amount * today
+            self.loaded_month -= amount * month
+        else:
+            self.redeemed -= amount * today
+            self.redeemed_month -= amount * month
+
+    def refuse_spending(self, amount: int) -> str | None:
+        """Give the limit that stands against an amount: what is held counts as spent."""
+        if amount > LIMITS["redeem_single_max"]:
+            return "limit_single"
+        now = self.counted()
+        over_day = now.redeemed + self.held + amount > LIMITS["redeem_day_max"]
+        over_month = now.redeemed_month + self.held + amount > LIMITS["redeem_month_max"]
+        return "limit_day" if over_day or over_month else None
 
     def unusable(self) -> str | None:
         return None if self.state == "active" else "card_blocked"
@@ -93,11 +128,15 @@ class Model:
     expiries: dict[int, date] = field(default_factory=dict)
 
     def load(self, key: UUID, amount: int, expires_on: date) -> Done:
-        reset_loaded = 0 if self.today > self.day else self.loaded
+        now = self.counted()
         reason = self.unusable()
         if reason is None and amount > LIMITS["load_single_max"]:
             reason = "limit_single"
-        if reason is None and reset_loaded + amount > LIMITS["load_day_max"]:
+        if reason is None and (
+            now.loaded + amount > LIMITS["load_day_max"]
+            or now.loaded_month + amount > LIMITS["load_month_max"]
+            or now.loads + 1 > LIMITS["loads_day_max"]
+        ):
             reason = "limit_day"
         if reason is None and self.balance + amount > LIMITS["balance_max"]:
             reason = "limit_balance"
@@ -105,19 +144,16 @@ class Model:
             self.begin_day()
             self.lot_count += 1
             self.expiries[self.lot_count] = expires_on
+            self.loads += 1
             self.loaded += amount
+            self.loaded_month += amount
             self.move({self.lot_count: amount}, 1)
             return self.note(key, Done("load", None, amount, {self.lot_count: amount}))
         return self.note(key, Done("load", reason))
 
     def redeem(self, key: UUID, amount: int, *, partial: bool) -> Done:
-        redeemed = 0 if self.today > self.day else self.redeemed
         available = max(self.spendable - self.held, 0)
-        reason = self.unusable()
-        if reason is None and amount > LIMITS["redeem_single_max"]:
-            reason = "limit_single"
-        if reason is None and redeemed + amount > LIMITS["redeem_day_max"]:
-            reason = "limit_day"
+        reason = self.unusable() or self.refuse_spending(amount)
         if partial and available > 0:
             amount = min(amount, available)
         reason = reason or self.short(amount, available)
@@ -125,17 +161,14 @@ class Model:
             return self.note(key, Done("redeem", reason))
         self.begin_day()
         self.redeemed += amount
+        self.redeemed_month += amount
         return self.note(key, Done("redeem", None, amount, self.take(amount)))
 
     def hold(self, key: UUID, amount: int, expires_at: datetime) -> Done:
-        reason = self.unusable()
-        if reason is None and amount > LIMITS["redeem_single_max"]:
-            reason = "limit_single"
-        redeemed = 0 if self.today > self.day else self.redeemed
-        if reason is None and redeemed + self.held + amount > LIMITS["redeem_day_max"]:
-            reason = "limit_day"
+        reason = self.unusable() or self.refuse_spending(amount)
         reason = reason or self.short(amount, max(self.spendable - self.held, 0))
         if reason is None:
+            self.begin_day()
             self.held += amount
             return self.note(key, Done("hold", None, amount, expires_at=expires_at))
         return self.note(key, Done("hold", reason))
@@ -165,6 +198,7 @@ class Model:
         self.held -= found.amount
         self.begin_day()
         self.redeemed += amount
+        self.redeemed_month += amount
         return self.note(key, Done("capture", None, amount, self.take(amount), original))
 
     def release(self, key: UUID, original: UUID) -> Done:
@@ -178,6 +212,7 @@ class Model:
             reason = "already_reversed"
         if reason or found is None:
             return self.note(key, Done("release", reason))
+        self.begin_day()
         found.resolution = "released"
         self.held -= found.amount
         return self.note(key, Done("release", None, found.amount, original=original))
@@ -206,6 +241,8 @@ class Model:
                 legs[no] = min(free, left)
                 left -= legs[no]
         self.move(legs, 1)
+        self.begin_day()
+        self.count_back("redeem", amount, self.days[original])
         return self.note(key, Done("refund", None, amount, legs, original))
 
     def undo(self, key: UUID, kind: str, original: UUID) -> Done:
@@ -227,16 +264,16 @@ class Model:
         if reason:
             return self.note(key, Done(kind, reason))
         found.undone = True
-        same_day = self.day == found_day(self, original)
+        self.begin_day()
         if found.kind == "hold":
             found.resolution = "released"
             self.held -= found.amount
         else:
             self.move(found.legs, 1 if found.kind in TAKING else -1)
-        if same_day and found.kind in TAKING:
-            self.redeemed -= found.amount
-        if same_day and found.kind == "load":
-            self.loaded -= found.amount
+        if found.kind in TAKING or found.kind == "load":
+            self.count_back("load" if found.kind == "load" else "redeem", found.amount, self.days[original])
+        elif found.kind == "refund" and found.original is not None:
+            self.count_back("redeem", -found.amount, self.days[found.original])
         return self.note(key, Done(kind, None, found.amount, original=original))
 
     def refuse_undo(self, original: UUID, found: Done) -> str | None:
@@ -253,7 +290,3 @@ class Model:
         self.done[key] = done
         self.days[key] = self.today
         return done
-
-
-def found_day(model: Model, key: UUID) -> date:
-    return model.days[key]

@@ -11,6 +11,9 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
+from prepaid.money import Money
+from prepaid.stored_value.move import move
+from prepaid.stored_value.return_card import return_card
 from tests.shop import HeldCard, open_shop
 
 HEADER_BYTES = 5
@@ -148,3 +151,31 @@ def test_recorder_sees_more_where_there_is_more(recorder: Recorder) -> None:
     assert recorder.turns > 1
     # A statement of its own to begin and one to commit; and a first call on a connection is prepared.
     assert recorder.sent == b"Q" + b"PS" + REDEEM + b"Q"
+
+
+def test_move_with_both_its_sides_is_one_round_trip_and_one_commit(recorder: Recorder) -> None:
+    shop = open_shop()
+    source, target = shop.card(balance=1000), shop.card()
+    till = [shop.request(origin=shop.counter, sequence=None) for _ in range(2)]
+    move(till[0], source.card.id, target.card.id, Money(1, "CNY"))  # prepares the statement
+    recorder.forget()
+
+    answer = move(till[1], source.card.id, target.card.id, Money(100, "CNY"))
+
+    assert answer.approved
+    assert (recorder.sent, recorder.turns) == (REDEEM, 1)
+    assert [content for kind, content in recorder.answers if kind == b"Z"] == [b"I"]
+
+
+def test_return_that_closes_its_card_is_one_round_trip_and_one_commit(recorder: Recorder) -> None:
+    shop = open_shop()
+    first, second = shop.card(balance=100), shop.card(balance=100)
+    till = [shop.request(origin=shop.counter, sequence=None) for _ in range(2)]
+    return_card(till[0], first.card.id, paid_minor=100, tender="cash", note="x")  # prepares the statement
+    recorder.forget()
+
+    answer = return_card(till[1], second.card.id, paid_minor=100, tender="cash", note="x")
+
+    assert answer.approved
+    assert (recorder.sent, recorder.turns) == (REDEEM, 1)
+    assert [content for kind, content in recorder.answers if kind == b"Z"] == [b"I"]

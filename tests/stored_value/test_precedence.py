@@ -54,6 +54,7 @@ REDEEMS = [
     Row(reason="currency_mismatch", ask={"currency": "USD"}),
     Row(reason="limit_single", program={"redeem_single_max": 2_999}),
     Row(reason="limit_day", program={"redeem_day_max": 2_999}),
+    Row(reason="limit_day", program={"redeem_month_max": 2_999}),
     Row(reason="pin_required", ask={"pin": None}),
     Row(reason="pin_wrong", ask={"pin": WRONG}),
     Row(reason="pin_locked", credential={"pin_failures": 5}),
@@ -65,6 +66,8 @@ LOADS = [
     *REDEEMS[:9],
     Row(reason="limit_single", program={"load_single_max": 2_999}),
     Row(reason="limit_day", program={"load_day_max": 2_999}),
+    Row(reason="limit_day", program={"load_month_max": 2_999}),
+    Row(reason="limit_day", program={"loads_day_max": 0}),
     Row(reason="limit_balance", program={"balance_max": 6_999}),
 ]
 

@@ -49,10 +49,15 @@ def change(statement: str) -> None:
 
 def take_out(function: str, guard: str, *, instead: str = "") -> None:
     """Load a function of the scratch database again without its guard."""
-    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
-    text = file.read_text()
+    text = function_text(function)
     assert guard in text, f"{function} has no {guard!r}"
     change(text.replace(guard, instead))
+
+
+def function_text(function: str) -> str:
+    """Read the file of a function."""
+    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
+    return file.read_text()
 
 
 def spend(request: Request, tap: Presentation) -> Callable[[], Answer]:
@@ -188,7 +193,8 @@ def test_without_the_undone_once_rule_in_code_the_key_still_refuses(scratch_db: 
     take_out("stored_value_refuse_undo", "undo.type in ('void', 'reversal')", instead="false")
     shop = open_shop()
     held = shop.card(balance=500)
-    original = shop.redeem(held, 300, recorded_at=shop.at - timedelta(days=1))
+    # So long ago that no counter gives it back, which would refuse the second undo before the key does.
+    original = shop.redeem(held, 300, recorded_at=shop.at - timedelta(days=40))
     shop.void(original.id)
     request = shop.request()
     sql = f"select reply.id from stored_value_undo({calls.REQUEST}, 'void', %s::uuid, true, 0) as reply"

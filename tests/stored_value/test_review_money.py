@@ -152,8 +152,9 @@ def test_audit_names_a_transfer_from_the_wrong_kind_of_account(kind: str, scratc
     answer = calls.transact(
         "stored_value_load",
         request,
-        [*calls.presented_values(desk), 999, "CNY", "cash", "", source],
-        placeholders=f"{calls.PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid",
+        [*calls.presented_values(desk), 999, "CNY", "cash", "", source, None, None, None],
+        placeholders=f"{calls.PRESENTED}, %s::bigint, %s::text, %s::text, %s::text, %s::uuid, "
+        "%s::bytea, %s::bigint, %s::text",
     )
 
     assert answer.approved

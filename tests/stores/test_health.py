@@ -51,6 +51,8 @@ def test_heartbeat_is_answered_with_what_a_terminal_should_know() -> None:
         minimum_agent_version=MINIMUM_AGENT_VERSION,
         locked=False,
         message=None,
+        name="T1",
+        standby=False,
     )
 
 

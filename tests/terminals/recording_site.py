@@ -42,6 +42,8 @@ class RecordingSite:
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.fates: deque[Fate] = deque()
+        # What happens to the diagnosis, which asks for the policy beside everything else.
+        self.probe_fates: deque[Fate] = deque()
         self.answers: dict[str, bytes] = {}
         self.bodies: dict[str, bytes] = {}
         self.sequences: dict[int, str] = {}
@@ -51,10 +53,15 @@ class RecordingSite:
         self.clock_off = timedelta()
         self.minimum_version = "0"
         self.locked = False
+        self.standby = False
+        self.refuses_strangers = False
+        self.name = ""
         self.heartbeats: list[dict[str, Any]] = []
         self.policy: dict[str, Any] = {"version": 1, "stand_in": {"enabled": False}}
         self.hot_list: dict[str, Any] = {"version": 0, "full": True, "added": [], "removed": []}
         self.decline: str | None = None
+        self.floor: int | None = None
+        self.challenge_refused: str | None = None
         self.during: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -161,11 +168,12 @@ class RecordingSite:
         return Handler
 
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fate = self.fates.popleft() if self.fates else "answer"
         path = handler.path
+        fates = self.probe_fates if path.endswith("/policy") else self.fates
+        fate = fates.popleft() if fates else "answer"
         self.calls.append(Call(handler.command, path, body, fate))
-        if path != "/api/v1/terminals/enrol":
-            self._verify(handler, body)
+        if path != "/api/v1/terminals/enrol" and self.stranger(handler, body):
+            return self._refuse(handler, "401:bad_signature")
         self.during()
         if fate == "dropped":
             return _hang_up(handler)
@@ -196,15 +204,18 @@ class RecordingSite:
             return 201, json.dumps(ENROLLED).encode()
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
-            wishes = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes: dict[str, Any] = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes |= {"name": self.name, "standby": self.standby, "policy_version": self.policy["version"]}
             now = {
                 "server_time": datetime.now(UTC).isoformat(),
-                "policy_version": self.policy["version"],
                 "hot_list_version": self.hot_list["version"],
             }
             return 200, json.dumps(HEALTHY | wishes | now).encode()
         if name == "terminals/policy":
-            return 200, json.dumps(self.policy).encode()
+            asked = {"minimum_agent_version": self.minimum_version, "challenge_floor": self.floor}
+            return 200, json.dumps(self.policy | asked).encode()
+        if name.startswith("cards/challenge"):
+            return self._challenge(name)
         if name.startswith("terminals/hot-list"):
             return 200, json.dumps(self.hot_list).encode()
         if method == "POST" and name == "transactions/advices":
@@ -226,6 +237,14 @@ class RecordingSite:
             }
             return 200, json.dumps(compared).encode()
         return 404, _problem(404, "not_found")
+
+    def _challenge(self, name: str) -> tuple[int, bytes]:
+        """Ask for one command, and take whatever the card answers."""
+        if self.challenge_refused is not None:
+            return 422, _problem(422, self.challenge_refused)
+        if name == "cards/challenge":
+            return 200, json.dumps({"session": str(uuid4()), "commands": ["00a4", "9071"]}).encode()
+        return 200, json.dumps({"token": "T" * 32}).encode()
 
     def _refuse(self, handler: BaseHTTPRequestHandler, fate: str) -> None:
         status, code = {"busy": ("503", "try_again"), "broken": ("500", "failure")}.get(fate) or fate.split(
@@ -257,6 +276,16 @@ class RecordingSite:
         handler.wfile.flush()
         if cut:
             _hang_up(handler)
+
+    def stranger(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+        """Say whether another key signed the call: a violation, unless a test wants it refused."""
+        try:
+            self._verify(handler, body)
+        except AssertionError:
+            if not self.refuses_strangers:
+                raise
+            return True
+        return False
 
     def _verify(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Check the signature independently of how the agent made it."""

@@ -263,3 +263,16 @@ def test_a_headless_agent_ends_on_sigterm_and_leaves_the_lock(agent: Agent, site
         headless.kill()
         headless.wait()
         headless.stderr.close()
+
+
+def test_a_visit_is_redeemed_and_a_pass_loaded_at_its_price(agent: Agent, site: RecordingSite) -> None:
+    unit = ("--currency", "XVS")
+    code, spent = agent.json("redeem", "--amount", "1", *unit, *CARD)
+    assert (code, spent["currency"], spent["approved_amount"]) == (0, "XVS", 1)
+    agent.json("load", "--amount", "10", "--price", "300", *unit, *CARD)
+
+    redeem, load = (json.loads(one.body) for one in site.sent())
+    assert (redeem["amount"], redeem["currency"]) == (1, "XVS")
+    assert (load["amount"], load["tender"]) == (10, {"type": "cash", "price": 30_000})
+    code, refused = agent.json("redeem", "--amount", "1.5", *unit, *CARD)
+    assert code not in (0, 2) or refused

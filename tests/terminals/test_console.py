@@ -14,6 +14,7 @@ from terminals.doctor import Finding
 from terminals.errors import TerminalError
 from terminals.faults import CAUSES
 from terminals.readers import Tap
+from terminals.readers.nfcpy import NfcpyReader
 from terminals.receipt import columns
 from terminals.terminal import Terminal
 from terminals.texts import TEXTS
@@ -23,10 +24,15 @@ from tests.terminals.offline import allow, cut, reconnect
 from tests.terminals.recording_site import RecordingSite
 
 CARD = messages.SunCard(uri="https://cards.example.com/t?picc_data=00&cmac=00", entry="tap")
-TAP = Tapped(Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)))
+REFUSED = messages.Texts(en="refused", zh="拒绝连接")
+TAP = Tapped(
+    Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)),
+    NfcpyReader("simulated"),
+)
 
 OTHER_TAP = Tapped(
-    Tap(technology="ntag424", uid="04958caa5c5e80", uri=CARD.uri, card=CARD, at=datetime.now(UTC))
+    Tap(technology="ntag424", uid="04958caa5c5e80", uri=CARD.uri, card=CARD, at=datetime.now(UTC)),
+    NfcpyReader("simulated"),
 )
 
 
@@ -177,7 +183,7 @@ def test_an_unknown_outcome_can_be_reversed_after_a_question(person: Person, sit
     person.types("12.50\n")
     person.taps()
     person.types("xn")
-    assert person.begun[-1] == "redeem"
+    assert "cancel" not in person.begun
     person.types("xy")
     assert site.balance == 100_000
     assert person.console.shown.queue.count == 0
@@ -323,7 +329,7 @@ def test_a_locked_terminal_arms_nothing(person: Person, site: RecordingSite) -> 
 
 def test_the_diagnosis_is_shown_step_by_step(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     findings = [Finding(step=step, status="ok") for step, _ in doctor.STEPS]
-    findings[7] = Finding(step="server", status="fault", code="NET-SRV-01", detail="refused")
+    findings[9] = Finding(step="server", status="fault", code="NET-SRV-01", detail=REFUSED)
     monkeypatch.setattr("terminals.console.diagnose", lambda patient: findings)
     person.types("d")
     assert "✘ server" in person.sees()
@@ -361,3 +367,26 @@ def test_a_small_window_says_so(person: Person) -> None:
     rows = draw(person.console.shown, person.terminal.enrolment, datetime.now(UTC), width=40, height=10)
     assert len(rows) == 10
     assert "too small" in rows[0][0][0]
+
+
+def test_a_visit_is_redeemed_when_the_unit_is_chosen(person: Person, site: RecordingSite) -> None:
+    person.types("n")
+    assert "visits" in person.sees()
+    assert "次" in person.sees("zh")
+    person.types("1.5")
+    assert person.console.shown.typed == "15"
+    person.types("\x1b1\n")
+    person.taps()
+
+    sent = json.loads(site.sent()[0].body)
+    assert (sent["type"], sent["amount"], sent["currency"]) == ("redeem", 1, "XVS")
+    person.types("nnn")
+    assert person.console.shown.currency == "CNY"
+
+
+def test_money_of_the_batch_is_shown_as_money_whatever_is_typed(person: Person, site: RecordingSite) -> None:
+    person.types("12.50\n")
+    person.taps()
+    person.types("nc\n")
+
+    assert "12.50" in person.sees()

@@ -23,6 +23,7 @@ def test_a_heartbeat_tells_parts_queue_and_each_fault_once(terminal: Terminal, s
         "card_reader": ("NEEDS_ATTENTION", "HW-USB-01"),
         "clock": ("AVAILABLE", None),
         "network": ("AVAILABLE", None),
+        "power": ("AVAILABLE", None),
         "queue": ("AVAILABLE", None),
     }
     assert first["agent_version"] == __version__

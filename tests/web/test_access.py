@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils.translation import override
 
+from prepaid.web.counter.acts import ACTS
 from prepaid.web.templatetags.shop import big_money, moment, money, since
 from tests.web.conftest import Desk, open_desk
 
@@ -142,6 +143,8 @@ def test_no_page_in_chinese_has_english_left(db: None) -> None:
         f"/counter/{made.card.id}",
         f"/counter/{blocked.card.id}",
         f"/receipts/{spent}",
+        f"/cards/{made.card.id}/life",
+        *(f"/cards/{made.card.id}/life/{act.code}" for act in ACTS),
         "/nothing",
     ]
     for address in addresses:

@@ -4,7 +4,7 @@ from prepaid.ledger.loading import read_tables
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cards", "0001_initial")]
+    dependencies = [("cards", "0007_pay_codes")]
 
     operations = [
         migrations.AddField(

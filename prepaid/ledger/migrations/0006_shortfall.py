@@ -4,5 +4,5 @@ from prepaid.ledger.loading import read_tables
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0002_read_models")]
+    dependencies = [("ledger", "0005_moves")]
     operations = [migrations.RunSQL(read_tables("ledger/sql/tables/0005_shortfall.sql"))]

@@ -185,7 +185,9 @@ left join lateral (
     join ledger_general_account as source on source.id = transfer.debit_account
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
-where lot.lot_no is null or lot.amount is distinct from made.amount or (not lot.bonus and lot.tender is distinct from made.kind);
+where lot.lot_no is null or lot.amount is distinct from made.amount or (
+    not lot.bonus and lot.tender is distinct from made.kind
+    and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
 -- Without its answer the same id could be posted again. An expired hold is released by a job, which nobody asked for.
@@ -200,6 +202,137 @@ where answer.id is null and not exists (
 select 'answer', answer.id::text, format('approved of %s, but posted nowhere', answer.approved_amount)
 from ledger_answer as answer
 where answer.position is null and answer.approved_amount <> 0;
+
+-- name: move_is_posted_on_both_sides
+-- One entry that gives and one that takes, of one amount, under one id; undone on both sides or on neither.
+select 'move', coalesce(move.id, side.id)::text,
+    case
+        when move.id is null then format('%s of %s belongs to no move', side.type, side.amount)
+        else format('%s: given %s, taken %s, undone %s times', move.amount, given.amount, taken.amount,
+            (given.undone is not null)::int + (taken.undone is not null)::int)
+    end
+from ledger_move as move
+full join (select distinct id, type, amount from ledger_transaction where type in ('move_out', 'move_in')) as side on side.id = move.id
+left join lateral (
+    select entry.amount, undo.id as undone from ledger_transaction as entry
+    left join ledger_transaction as undo
+        on undo.account_id = entry.account_id and undo.original_id = entry.id and undo.type in ('void', 'reversal')
+    where entry.account_id = move.from_account and entry.position = move.from_position and entry.id = move.id
+        and entry.type = 'move_out'
+) as given on true
+left join lateral (
+    select entry.amount, undo.id as undone from ledger_transaction as entry
+    left join ledger_transaction as undo
+        on undo.account_id = entry.account_id and undo.original_id = entry.id and undo.type in ('void', 'reversal')
+    where entry.account_id = move.to_account and entry.position = move.to_position and entry.id = move.id
+        and entry.type = 'move_in'
+) as taken on true
+where move.id is null or (given.amount, taken.amount) is distinct from (move.amount::bigint, move.amount::bigint)
+    or given.undone is distinct from taken.undone;
+
+-- name: transit_is_empty_after_each_move
+-- What a move, its void or a reactivation puts into the general account `move` it takes out again.
+select 'transaction', transaction.id::text,
+    format('left in transit: %s', sum(case when transfer.credit_account = transit.id then transfer.amount else -transfer.amount end))
+from ledger_general_account as transit
+join ledger_transfer as transfer on transit.id in (transfer.debit_account, transfer.credit_account)
+join ledger_transaction as transaction using (account_id, position)
+where transit.kind = 'move'
+group by transit.id, transaction.id
+having sum(case when transfer.credit_account = transit.id then transfer.amount else -transfer.amount end) <> 0;
+
+-- name: lot_is_as_its_source_was
+select 'lot', format('%s/%s', lot.account_id, lot.lot_no), format('differs from its source %s/%s', source.from_account, source.from_lot_no)
+from ledger_lot_source as source
+left join ledger_lot as lot on lot.account_id = source.account_id and lot.lot_no = source.lot_no
+left join ledger_lot as parent on parent.account_id = source.from_account and parent.lot_no = source.from_lot_no
+where (lot.bonus, lot.tender, lot.reference, lot.campaign) is distinct from (parent.bonus, parent.tender, parent.reference, parent.campaign)
+    or (lot.expires_on is distinct from parent.expires_on and source.account_id <> source.from_account)
+    or lot.amount > parent.amount or lot.amount is null or parent.amount is null;
+
+-- name: rule_was_told_with_a_decline
+select 'answer', told.answer_id::text, format('a rule is told of it, but it is %s', coalesce(answer.outcome, 'no answer'))
+from ledger_answer_rule as told
+left join ledger_answer as answer on answer.id = told.answer_id
+where answer.outcome is distinct from 'declined';
+
+-- name: counters_are_what_their_day_and_month_counted
+with begun as (
+    select account.id as account_id, account.counted_on,
+        min(posted.position) filter (where posted.business_date = account.counted_on) as day_first,
+        min(posted.position) filter (
+            where date_trunc('month', posted.business_date) = date_trunc('month', account.counted_on)) as month_first
+    from ledger_account as account
+    join ledger_transaction as posted on posted.account_id = account.id
+    where account.counted_on > '-infinity'
+    group by account.id, account.counted_on
+), moved as (
+    -- What a posting counts, and the day of what it undoes: that of the refund's original for a refund that is undone.
+    select posted.account_id, posted.position,
+        coalesce(first.business_date, undone.business_date) as of_day,
+        case when posted.type in ('redeem', 'capture') then posted.amount
+            when coalesce(posted.undoes, '') not in ('redeem', 'capture', 'refund') then 0
+            when posted.undoes = 'refund' then posted.amount else -posted.amount end as redeemed,
+        case when posted.type = 'load' then 1 when posted.undoes = 'load' then -1 else 0 end as loads,
+        (select sum(lot.amount) from ledger_lot as lot
+         where lot.account_id = posted.account_id and not lot.bonus
+            and lot.position = case when posted.type = 'load' then posted.position else undone.position end) as paid
+    from ledger_transaction as posted
+    left join ledger_transaction as undone on undone.account_id = posted.account_id and undone.id = posted.original_id
+    left join ledger_transaction as first
+        on first.account_id = undone.account_id and first.id = undone.original_id and posted.undoes = 'refund'
+    where posted.type in ('load', 'redeem', 'capture') or posted.undoes in ('load', 'redeem', 'capture', 'refund')
+), counted as (
+    select begun.account_id,
+        coalesce(sum(redeemed) filter (where in_day), 0) as redeemed_today,
+        coalesce(sum(redeemed) filter (where in_month), 0) as redeemed_month,
+        coalesce(sum(loads * paid) filter (where in_day), 0) as loaded_today,
+        coalesce(sum(loads * paid) filter (where in_month), 0) as loaded_month,
+        coalesce(sum(loads) filter (where in_day and paid > 0), 0) as loads_today
+    from begun
+    left join lateral (
+        select moved.*, moved.position >= day_first and coalesce(of_day = counted_on, true) as in_day,
+            moved.position >= month_first
+                and coalesce(date_trunc('month', of_day) = date_trunc('month', counted_on), true) as in_month
+        from moved where moved.account_id = begun.account_id
+    ) as moved on true
+    group by begun.account_id
+)
+select 'account', account.id::text,
+    format('counters %s, counted %s',
+        row(account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today, account.redeemed_month),
+        row(counted.loads_today, counted.loaded_today, counted.loaded_month, counted.redeemed_today, counted.redeemed_month))
+from ledger_account as account
+join counted on counted.account_id = account.id
+where (account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today, account.redeemed_month)
+    is distinct from
+    (counted.loads_today, counted.loaded_today, counted.loaded_month, counted.redeemed_today, counted.redeemed_month);
+
+-- name: shared_counter_is_the_sum_of_what_was_counted
+select 'counter', format('%s %s %s', counter.kind, encode(counter.subject, 'hex'), counter.currency),
+    format('says %s, counted %s',
+        row(counter.loads_today, counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month),
+        row(told.loads_today, told.loaded_today, told.loaded_month, told.redeemed_today, told.redeemed_month))
+from ledger_counter as counter
+cross join lateral (
+    select coalesce(sum(loads) filter (where in_day), 0) as loads_today,
+        coalesce(sum(loaded) filter (where in_day), 0) as loaded_today, coalesce(sum(loaded), 0) as loaded_month,
+        coalesce(sum(redeemed) filter (where in_day), 0) as redeemed_today, coalesce(sum(redeemed), 0) as redeemed_month
+    from (
+        select counted.*, counted.counted_on = counter.counted_on as in_day
+        from ledger_counted as counted
+        where (counted.kind, counted.subject, counted.currency) = (counter.kind, counter.subject, counter.currency)
+            and date_trunc('month', counted.counted_on) = date_trunc('month', counter.counted_on)
+    ) as counted
+) as told
+where (counter.loads_today, counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month)
+    is distinct from (told.loads_today, told.loaded_today, told.loaded_month, told.redeemed_today, told.redeemed_month);
+
+-- name: counted_belongs_to_a_transaction
+select 'counted', format('%s/%s %s', counted.account_id, counted.position, counted.kind), 'no such transaction'
+from ledger_counted as counted
+left join ledger_transaction as posted using (account_id, position)
+where posted.id is null;
 
 -- name: shortfall_is_the_sum_of_open_shortfalls
 select 'account', account.id::text, format('owes %s, open shortfalls %s', account.shortfall, coalesce(open.amount, 0))

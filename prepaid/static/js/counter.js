@@ -1,5 +1,6 @@
 // The counter: keys, the pad and taps. The server decides everything; this only saves keystrokes and waiting.
 import { openQuestion } from "./ask.js";
+import { isDrawerOpen, onDrawerTap } from "./life.js";
 import { reflect, typeKey, typeQuick } from "./pad.js";
 import { listen } from "./taps.js";
 
@@ -136,7 +137,7 @@ function show(template) {
 // Keys
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing) return;
+  if (event.isComposing || isDrawerOpen()) return;
   if (event.key === "Enter" && event.repeat) event.preventDefault();
   if (event.key === "Escape" && !event.defaultPrevented) {
     event.preventDefault();
@@ -224,7 +225,9 @@ q.addEventListener("input", reflect);
 // Taps
 
 function onTap(tap) {
-  if (waiting) {
+  if (isDrawerOpen()) {
+    onDrawerTap(tap);
+  } else if (waiting) {
     tapWaiting = tap;
   } else if (!tap.card) {
     const notice = show(tap.verified ? "say-new-card" : "say-unknown-card");

@@ -28,12 +28,13 @@ if (lock && idleSeconds) {
 
 document.addEventListener("pointerdown", (event) => {
   const open = openQuestion();
-  if (open && !open.contains(event.target)) open.open = false;
+  if (open?.matches("details") && !open.contains(event.target)) open.open = false;
 });
 
 document.addEventListener("keydown", (event) => {
   const open = openQuestion();
-  if (event.key === "Escape" && open) {
+  // A dialog closes by itself.
+  if (event.key === "Escape" && open?.matches("details")) {
     open.open = false;
     open.querySelector("summary").focus();
     event.preventDefault();

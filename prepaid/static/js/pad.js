@@ -62,6 +62,7 @@ function write(output, typed) {
   const places = Number(output.dataset.places);
   const whole = (typed?.[2] ?? "0").replace(/,/g, "").replace(/^0+(?=\d)/, "");
   figure.replaceChildren(mark, whole.replace(/\B(?=(\d{3})+$)/g, ","), rest);
-  rest.textContent = places ? `.${(typed?.[3] ?? "").slice(0, places).padEnd(places, "0")}` : "";
+  const unit = whole === "1" ? output.dataset.one : output.dataset.many;
+  rest.textContent = places ? `.${(typed?.[3] ?? "").slice(0, places).padEnd(places, "0")}` : (unit ?? "");
   output.classList.toggle("is-zero", !typed);
 }

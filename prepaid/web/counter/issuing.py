@@ -11,6 +11,8 @@ from uuid import UUID
 
 import segno
 from django import forms
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,28 +22,53 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from prepaid.cards.models import Program
+from prepaid.cards.identity import IdentityTaken, identify
+from prepaid.cards.models import Program, Rule
 from prepaid.cards.numbers import grouped
+from prepaid.cards.rules.in_force import RuleRefused, asks_identity_at_any_load
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
-from prepaid.money import Money, parse_amount
+from prepaid.money import UNITS, Money, is_unit, parse_amount
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.history import find_price
 from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
-from prepaid.stores.models import Tap
+from prepaid.stores.models import Store, Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.actions import Action, commit, foresee
-from prepaid.web.counter.screen import Notice, refusal_of
+from prepaid.web.counter.identity import IdentityForm, taken
+from prepaid.web.counter.screen import Notice, explain
 from prepaid.web.counter.stream import last_tap_id
-from prepaid.web.named import name_of
+from prepaid.web.named import article_of, name_of, text_of
 
 # A tap longer ago than this may be of a card that is no longer on the reader.
 TAP_AGE_MAX = timedelta(minutes=5)
 UUID_VERSION = 7
+HOLDER = "holder"
+
+
+class HolderForm(IdentityForm):
+    """The identity of the one that the new card is for, whose name the other form asks."""
+
+    # Folded away until a rule asks for it: a browser could not show which field it misses.
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the name out."""
+        super().__init__(*args, **kwargs)
+        del self.fields["name"]
+
+    @property
+    def is_typed(self) -> bool:
+        """Say whether anything was typed; the two choices stand in the form by themselves."""
+        texts = (name for name in self.fields if name not in ("kind", "document"))
+        return any(self.data.get(self.add_prefix(name), "").strip() for name in texts)
 
 
 class IssueForm(forms.Form):
     """What is asked before a card is issued. `card_id` and `load_id` make a repeat harmless."""
 
+    # The rule by which the holder's identity is asked for, once the program is known.
+    rule: Rule | None = None
     card_id = forms.UUIDField(widget=forms.HiddenInput)
     load_id = forms.UUIDField(widget=forms.HiddenInput)
     program = forms.ModelChoiceField(
@@ -58,11 +85,11 @@ class IssueForm(forms.Form):
     tap = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
-        """Offer the programs of the store's currency."""
+        """Offer the programs whose cards the store takes."""
         super().__init__(*args, **kwargs)
         self.place = place
         programs: Any = self.fields["program"]
-        programs.queryset = Program.objects.filter(currency=place.store.currency)
+        programs.queryset = list_offered(place.store)
         programs.label_from_instance = name_of
         self.fields["holder_name"].widget.attrs |= {"autocomplete": "off", "autofocus": True}
         self.fields["amount"].widget.attrs |= {
@@ -84,9 +111,12 @@ class IssueForm(forms.Form):
         text = self.cleaned_data["amount"].strip().replace(",", "")
         if not text:
             return None
+        program: Program | None = self.cleaned_data.get("program")
         try:
-            money = parse_amount(text, self.place.store.currency)
+            money = parse_amount(text, program.currency if program else self.place.store.currency)
         except ValueError as error:
+            if program and is_unit(program.currency):
+                raise forms.ValidationError(_("This card counts whole units: type digits alone.")) from error
             raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
         return money if money.amount_minor else None
 
@@ -103,6 +133,12 @@ class IssueForm(forms.Form):
         if cleaned.get("medium") == "nfc" and not cleaned.get("tap"):
             self.add_error(None, _("Put a new card on the reader and wait until it is verified."))
         return cleaned
+
+
+def list_offered(store: Store) -> QuerySet[Program]:
+    """List the programs whose cards a store takes: in its currency, and those that count units."""
+    here = Q(scope_store_ids=None) | Q(scope_store_ids__contains=[store.id])
+    return Program.objects.filter(here, currency__in=(store.currency, *UNITS))
 
 
 def find_new_tap(tap_id: int, place: Place) -> Tap | None:
@@ -122,14 +158,15 @@ def new_card(request: StaffRequest, place: Place) -> HttpResponse:
     """Ask for what a new card needs, issue it, and show its secrets once."""
     if request.method == "POST":
         form = IssueForm(request.POST, place=place)
-        if form.is_valid():
-            answer = _issue(request, place, form)
+        holder = HolderForm(request.POST, prefix=HOLDER)
+        if form.is_valid() and _identity_is_whole(form, holder, place):
+            answer = _issue(request, place, form, holder)
             if answer is not None:
                 return answer
-        return render(request, "cards/new.html", _page(form, place), status=422)
+        return render(request, "cards/new.html", _page(form, holder, place), status=422)
     tap_id = request.GET.get("tap", "")
     tap = find_new_tap(int(tap_id), place) if tap_id.isdecimal() else None
-    first = Program.objects.filter(currency=place.store.currency).first()
+    first = list_offered(place.store).filter(currency=place.store.currency).first()
     initial = {
         "card_id": uuid7(),
         "load_id": uuid7(),
@@ -137,14 +174,31 @@ def new_card(request: StaffRequest, place: Place) -> HttpResponse:
         "medium": "nfc" if tap else "printed",
         "program": first.code if first else None,
     }
-    return render(request, "cards/new.html", _page(IssueForm(initial=initial, place=place), place))
+    form = IssueForm(initial=initial, place=place)
+    return render(request, "cards/new.html", _page(form, HolderForm(prefix=HOLDER), place))
 
 
-def _page(form: IssueForm, place: Place) -> dict[str, Any]:
+def _identity_is_whole(form: IssueForm, holder: HolderForm, place: Place) -> bool:
+    """Ask for the identity where a rule does so before any load, and check it where it was typed."""
+    program, on = form.cleaned_data["program"], place.origin.business_date_at(timezone.now())
+    rule = asks_identity_at_any_load(program.rule_set_id, on)
+    if rule is None and not holder.is_typed:
+        return True
+    named = bool(form.cleaned_data["holder_name"].strip())
+    if not named:
+        form.add_error("holder_name", _("Write the name that stands on the document."))
+    if rule is not None:
+        form.rule = rule
+    return holder.is_valid() and named
+
+
+def _page(form: IssueForm, holder: HolderForm, place: Place) -> dict[str, Any]:
     tap_id = form["tap"].value()
     tap = find_new_tap(int(tap_id), place) if str(tap_id or "").isdecimal() else None
     return {
         "form": form,
+        "holder": holder,
+        "asks_identity": form.fields["program"].queryset.exclude(rule_set=None).exists(),  # type: ignore[attr-defined]
         "till": place.till,
         "tap": tap,
         "after": last_tap_id(place),
@@ -152,29 +206,41 @@ def _page(form: IssueForm, place: Place) -> dict[str, Any]:
     }
 
 
-def _issue(request: StaffRequest, place: Place, form: IssueForm) -> HttpResponse | None:
+def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderForm) -> HttpResponse | None:
     asked = form.cleaned_data
     tap = asked["tap"] if asked["medium"] == "nfc" else None
     try:
-        made = issue(
-            card_id=asked["card_id"],
-            program=asked["program"],
-            origin=place.origin,
-            actor=place.operator,
-            at=timezone.now(),
-            holder_name=asked["holder_name"].strip(),
-            tap=tap,
-        )
+        with transaction.atomic():
+            made = issue(
+                card_id=asked["card_id"],
+                program=asked["program"],
+                origin=place.origin,
+                actor=place.operator,
+                at=timezone.now(),
+                holder_name=asked["holder_name"].strip(),
+                tap=tap,
+            )
+            if holder.is_typed:
+                identity = holder.identity(name=asked["holder_name"])
+                identify(made.card.account_id, identity, by=place.operator, at=timezone.now())
     except AlreadyBound:
         form.add_error(None, _("This NFC card belongs to another card already. Nothing was issued."))
+        return None
+    except IdentityTaken:
+        form.add_error(None, taken())
+        return None
+    except RuleRefused as refused:
+        said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
+        form.add_error(None, _("Nothing was issued: a rule forbids the program's terms.") + " " + said)
         return None
     answer, notice = _load(place, made, asked["load_id"], asked["amount"])
     context = {
         "made": made,
         "number": grouped(made.number) if made.number else None,
-        "code": _draw(made.qr) if made.qr else None,
+        "code": draw_code(made.qr) if made.qr else None,
         "with_nfc": tap is not None,
         "answer": answer,
+        "price_minor": find_price(answer.id) if answer else None,
         "notice": notice,
         "at": timezone.now(),
         "till": place.till,
@@ -189,20 +255,24 @@ def _load(
         return None, None
     action = Action(id=load_id, kind="load", card_id=made.card.id, money=money)
     try:
-        reason = foresee(action, place).reason if made.number or made.qr else None
-        answer = commit(action, place) if reason is None else None
+        foreseen = foresee(action, place) if made.number or made.qr else None
+        refused = foreseen is not None and foreseen.reason is not None
+        answer = None if refused else commit(action, place)
     except (TryAgain, IdReused):
         return None, Notice(
             "warn",
             _("The card is issued, the top-up was not answered."),
             _("Open the card and read its history before you top up."),
         )
-    if answer is None or not answer.approved:
-        return None, refusal_of(reason if answer is None else answer.reason)
+    if answer is None:
+        assert foreseen is not None, "only what was foreseen to be refused is not committed"
+        return None, explain(foreseen.why)
+    if not answer.approved:
+        return None, explain(answer.why)
     return answer, None
 
 
-def _draw(code: str) -> SafeString:
+def draw_code(code: str) -> SafeString:
     """Draw a QR code as an inline SVG without a style attribute."""
     return mark_safe(segno.make(code, error="m", micro=False).svg_inline(omitsize=True, border=2))
 

@@ -18,9 +18,12 @@ from django.views.decorators.http import require_GET
 from prepaid.cards.models import Card
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
+from prepaid.money import is_unit
+from prepaid.stored_value.history import find_price
+from prepaid.stored_value.pay_out import find_destinations
 from prepaid.stores.models import Store, Terminal, Till
 from prepaid.web.access import Place, StaffRequest, at_a_till
-from prepaid.web.counter.words import TYPE_NAMES
+from prepaid.web.counter.words import DESTINATION_NAMES, TYPE_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,11 @@ class Receipt:
     operator: str
     at: datetime
     original_rrn: str | None
+    # What a load of units was paid with.
+    price_minor: int | None
     card_id: UUID | None
+    # Of a payout: what went where.
+    parts: list[tuple[str | Promise, int]]
 
 
 def receipt_of(transaction_id: UUID) -> Receipt | None:
@@ -68,8 +75,15 @@ def receipt_of(transaction_id: UUID) -> Receipt | None:
         operator=answer.operator,
         at=answer.recorded_at,
         original_rrn=rrn_of(original.id) if original else None,
+        price_minor=find_price(answer.id) if is_unit(answer.currency) else None,
         card_id=card.id,
+        parts=_parts_of(answer) if answer.type in ("cash_out", "card_return") else [],
     )
+
+
+def _parts_of(answer: LedgerAnswer) -> list[tuple[str | Promise, int]]:
+    went_to = find_destinations(answer.id)
+    return [(name, went_to[kind]) for kind, name in DESTINATION_NAMES.items() if kind in went_to]
 
 
 @never_cache

@@ -16,32 +16,39 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from prepaid.cards.lifecycle import Change, list_changes
-from prepaid.cards.models import Card, CardEvent
+from prepaid.cards.models import Card, CardEvent, Rule
 from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
-from prepaid.money import exponent_of
+from prepaid.money import exponent_of, is_unit, unit_word
 from prepaid.stored_value.answers import Answer, Balance, Refused
+from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
-from prepaid.stored_value.reasons import reason_of
+from prepaid.stored_value.pay_out import find_destinations, paid_minor_of
+from prepaid.stored_value.reasons import Reason, reason_of
 from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
+from prepaid.web.counter.acts import list_acts
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
-from prepaid.web.counter.words import STATE_NAMES, STATE_TONES, TYPE_NAMES
+from prepaid.web.counter.words import CHANGE_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
 from prepaid.web.named import name_of, reads_chinese
 
 Mode = Literal["load", "redeem"]
 Tone = Literal["in", "out", "back"]
 HISTORY_LINES = 50
+# A move is voided on the card that gave.
+VOIDED_HERE = ("load", "redeem", "move_out", "cash_out", "card_return")
 RECENT_LINES = 12
 RECENT = timedelta(hours=16)
 QUICK_AMOUNTS: dict[Mode, tuple[int, ...]] = {
     "load": (50, 100, 200, 300, 500, 1000),
     "redeem": (10, 20, 30, 50, 80, 100),
 }
+QUICK_UNITS: dict[Mode, tuple[int, ...]] = {"load": (1, 5, 10, 20, 30, 60), "redeem": (1, 2, 3, 5, 15, 30)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,14 @@ class Notice:
     text: str = ""
     answer: Answer | None = None
     new_card_tap: int | None = None
+    # Where less went to the holder than left the card.
+    paid_minor: int | None = None
+
+    @property
+    def amount_minor(self) -> int:
+        """Give the amount that stands beside the title."""
+        approved = 0 if self.answer is None else self.answer.approved_minor
+        return approved if self.paid_minor is None else self.paid_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +86,9 @@ class Row:
     undone: bool = False
     may_void: bool = False
     card: Card | None = None
+    # What was done to the card itself stands among what was done with it: who and why, and no amount.
+    is_event: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +100,13 @@ class OpenCard:
     rows: list[Row]
     changes: list[Change]
     stopped_by: CardEvent | None = None
+    identity_rule: Rule | None = None
+
+    @property
+    def identity_tail(self) -> str:
+        """Give the end of its holder's ID number; empty where no identity is recorded."""
+        holder = self.card.account.holder
+        return holder.id_number_tail if holder is not None and holder.identified_at else ""
 
     @property
     def state_name(self) -> str | Promise:
@@ -107,7 +132,22 @@ class OpenCard:
     @property
     def last_used_at(self) -> datetime | None:
         """Give when its last transaction was."""
-        return self.rows[0].at if self.rows else None
+        return next((row.at for row in self.rows if not row.is_event), None)
+
+    @property
+    def has_acts(self) -> bool:
+        """Say whether there is anything to do with it beside taking money."""
+        return bool(list_acts(self.card, self.balance))
+
+    @property
+    def successor(self) -> Card | None:
+        """Give the card that took its place."""
+        return Card.objects.filter(replaces=self.card).first()
+
+    @property
+    def predecessor(self) -> Card | None:
+        """Give the card whose place it took."""
+        return self.card.replaces
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,12 +169,40 @@ class Screen:
     @property
     def quick_amounts(self) -> list[tuple[Mode, list[str]]]:
         """List, for each mode, the amounts that one press types."""
-        return [(mode, [str(amount) for amount in amounts]) for mode, amounts in QUICK_AMOUNTS.items()]
+        usual = QUICK_UNITS if is_unit(self.currency) else QUICK_AMOUNTS
+        return [(mode, [str(amount) for amount in amounts]) for mode, amounts in usual.items()]
 
     @property
     def places(self) -> int:
         """Give how many decimals an amount has."""
-        return exponent_of(self.place.store.currency)
+        return exponent_of(self.currency)
+
+    @property
+    def currency(self) -> str:
+        """Give what amounts are typed in: the open card's currency or unit, else the store's."""
+        return self.open.balance.currency if self.open else self.place.origin.currency
+
+    @property
+    def is_in_units(self) -> bool:
+        """Say whether the open card counts visits, minutes or privileges."""
+        return is_unit(self.currency)
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """Name the open card's unit, after one and after many."""
+        return unit_word(self.currency, 1), unit_word(self.currency, 2)
+
+    @property
+    def unit_price_minor(self) -> int | None:
+        """Give what one unit costs, in the store's money; None where the program does not say."""
+        return self.open.card.program.unit_price if self.open and self.is_in_units else None
+
+    @property
+    def price_minor(self) -> int | None:
+        """Give what the armed load of units costs: what the posting keeps as its price."""
+        if self.armed is None or self.armed.kind != "load" or self.unit_price_minor is None:
+            return None
+        return self.unit_price_minor * self.armed.money.amount_minor
 
 
 def open_card(card_id: UUID, place: Place) -> OpenCard | None:
@@ -154,10 +222,39 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
     return OpenCard(
         card=card,
         balance=balance,
-        rows=rows,
+        rows=_by_time(rows + list_events(card, balance.currency)),
         changes=list_changes(card.state),
+        identity_rule=rules_in_force(card.program.rule_set_id, today).get("identity_required_when"),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
+
+
+def list_events(card: Card, currency: str) -> list[Row]:
+    """List what was done to a card itself, oldest first; that it became active goes without saying."""
+    events = card.events.exclude(change="activate").select_related("from_holder", "to_holder")
+    return [
+        Row(
+            id=event.id,
+            at=event.at,
+            name=CHANGE_NAMES.get(event.change, event.change),
+            tone="out",
+            where="",
+            signed_minor=0,
+            currency=currency,
+            is_event=True,
+            note=" · ".join(part for part in (_holders_of(event), event.reason, event.actor) if part),
+        )
+        for event in events
+    ]
+
+
+def _by_time(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.at, reverse=True)[:HISTORY_LINES]
+
+
+def _holders_of(event: CardEvent) -> str:
+    names = [holder.name for holder in (event.from_holder, event.to_holder) if holder]
+    return " → ".join(names)
 
 
 def list_recent(place: Place) -> list[Row]:
@@ -195,15 +292,38 @@ def list_recent(place: Place) -> list[Row]:
 def notice_of(answer: Answer, action: Action) -> Notice:
     """Say what a commit did: done with its receipt, or why not, whether money moved and what to do."""
     if not answer.approved:
-        return refusal_of(answer.reason)
+        return explain(answer.why)
     titles = {"load": _("Top-up done"), "redeem": _("Redeemed"), "void": _("Voided")}
     return Notice("good", titles[action.kind], answer=answer)
 
 
+def tell_done(screen: Screen, transaction_id: UUID | None) -> None:
+    """Tell of a transaction that this till has just made on another page, with its receipt."""
+    answer = None if transaction_id is None else find_answer(transaction_id, origin_id=screen.place.till.id)
+    if answer is None or not answer.approved or screen.open is None or answer.card_id != screen.open.card.id:
+        return
+    titles = {
+        "move": _("Moved"),
+        "cash_out": _("Paid out"),
+        "card_return": _("The card is closed. Paid out:"),
+    }
+    title = titles.get(answer.type, "")
+    if answer.type == "move" and screen.open.card.state == "closed":
+        title = _("Merged, and the card is closed:")
+    paid_out = answer.type in ("cash_out", "card_return")
+    paid_minor = paid_minor_of(find_destinations(answer.id)) if paid_out else None
+    screen.notice = Notice("good", title, answer=answer, paid_minor=paid_minor)
+    screen.done = answer
+
+
 def refusal_of(reason: str | None) -> Notice:
     """Say why an action is refused; nothing was posted."""
-    row = reason_of(reason)
-    sentence = row.zh if reads_chinese() else row.en
+    return explain(reason_of(reason))
+
+
+def explain(why: Reason) -> Notice:
+    """Say a reason in the page's language: what it is, whether money moved, what to do, by which rule."""
+    sentence = why.zh if reads_chinese() else why.en
     first, mark, rest = sentence.partition("。" if reads_chinese() else ". ")
     return Notice("bad", first + ("。" if reads_chinese() and mark else "." if mark else ""), rest)
 
@@ -233,7 +353,7 @@ def _tone_of(kind: str, sign: int) -> Tone:
 def _may_void(line: HistoryLine, place: Place, today: object) -> bool:
     """Say whether a void is worth offering; whether it is allowed is decided by the posting itself."""
     return (
-        line.type in ("load", "redeem")
+        line.type in VOIDED_HERE
         and not line.undone
         and line.store_id == place.store.id
         and place.origin.business_date_at(line.recorded_at) == today

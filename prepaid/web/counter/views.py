@@ -22,7 +22,17 @@ from prepaid.web.counter import finding
 from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
 from prepaid.web.counter.receipts import receipt_of
-from prepaid.web.counter.screen import Mode, Notice, Screen, list_recent, notice_of, open_card, refusal_of
+from prepaid.web.counter.screen import (
+    Mode,
+    Notice,
+    Screen,
+    explain,
+    list_recent,
+    notice_of,
+    open_card,
+    refusal_of,
+    tell_done,
+)
 from prepaid.web.counter.stream import last_tap_id
 
 KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
@@ -38,6 +48,8 @@ def counter(request: StaffRequest, place: Place, card_id: UUID | None = None) ->
         screen.open = open_card(card_id, place)
         if screen.open is None:
             screen.notice = Notice("bad", _("There is no such card."))
+        else:
+            tell_done(screen, _uuid(request.GET.get("done")))
     return _show(request, screen)
 
 
@@ -56,11 +68,11 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
     if card_id is not None:
         screen.open = open_card(card_id, place)
     if request.POST.get("refresh"):
-        _arm_again(screen, read_action(request.POST, currency=place.origin.currency))
+        _arm_again(screen, read_action(request.POST, currency=screen.currency))
     elif original := _uuid(request.POST.get("void")):
         _arm_void(screen, original)
     elif not text:
-        action = read_action(request.POST, currency=place.origin.currency)
+        action = read_action(request.POST, currency=screen.currency)
         if action is not None and action.kind != "void" and action.kind != screen.mode:
             # The other way was chosen after arming: what is armed is never made under another name.
             _arm(screen, arm(screen.mode, action.card_id, action.money), "")
@@ -72,7 +84,7 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
 
 
 def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
-    amount = read_amount(text, screen.place.origin.currency)
+    amount = read_amount(text, screen.currency)
     if amount is not None and (amount.sign or screen.open is not None):
         _arm_amount(screen, amount, text)
         return _show(request, screen)
@@ -82,7 +94,7 @@ def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
         screen.notice = _not_found(screen, text)
         return _show(request, screen)
     card, sought = found
-    armed = read_action(request.POST, currency=screen.place.origin.currency)
+    armed = read_action(request.POST, currency=screen.currency)
     here = screen.open is not None and screen.open.card.id == card.id
     if screen.open is not None and not here and (armed is not None or sought.is_tail):
         # What was typed or armed is not thrown away without a word: the next Enter switches, Esc stays.
@@ -115,7 +127,9 @@ def _arm_amount(screen: Screen, amount: Typed, text: str) -> None:
         screen.notice = Notice(
             "bad",
             _("This is not an amount."),
-            _("Type digits with at most two after the point, such as 36.50."),
+            _("This card counts whole units: type digits alone, such as 1.")
+            if screen.is_in_units
+            else _("Type digits with at most two after the point, such as 36.50."),
         )
     else:
         _arm(screen, arm(screen.mode, screen.open.card.id, amount.money), text)
@@ -126,7 +140,7 @@ def _arm_void(screen: Screen, original: UUID) -> None:
     if (
         screen.open is None
         or answer is None
-        or answer.presented_id != screen.open.card.id
+        or answer.account_id != screen.open.card.account_id
         or not answer.currency
     ):
         screen.notice = refusal_of("original_unknown")
@@ -150,7 +164,7 @@ def _arm(screen: Screen, action: Action, text: str) -> None:
         return
     if foreseen.reason is not None:
         screen.typed = text
-        screen.notice = refusal_of(foreseen.reason)
+        screen.notice = explain(foreseen.why)
         return
     screen.armed = action
     screen.balance_after_minor = foreseen.balance_after_minor
@@ -175,7 +189,8 @@ def _commit(screen: Screen, action: Action) -> None:
         return
     screen.notice = notice_of(answer, action)
     screen.done = answer if answer.approved else None
-    screen.open = open_card(answer.card_id or action.card_id, screen.place)
+    # What a card did that was replaced since is voided on the card that took its place.
+    screen.open = open_card(action.card_id, screen.place)
 
 
 def _set_mode(screen: Screen, kind: Kind) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 STATE_NAMES = {
     "issued": gettext_lazy("Not active"),
@@ -25,4 +25,36 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("void", "redeem"): gettext_lazy("Void of a purchase"),
     ("reversal", "load"): gettext_lazy("Reversal of a top-up"),
     ("reversal", "redeem"): gettext_lazy("Reversal of a purchase"),
+    ("move", None): gettext_lazy("Moved to another card"),
+    ("move_out", None): gettext_lazy("Moved to another card"),
+    ("move_in", None): gettext_lazy("Moved from another card"),
+    ("void", "move"): gettext_lazy("Void of a move"),
+    ("void", "move_out"): gettext_lazy("Void of a move"),
+    ("void", "move_in"): gettext_lazy("Void of a move"),
+    ("cash_out", None): gettext_lazy("Cash-out"),
+    ("void", "cash_out"): gettext_lazy("Void of a cash-out"),
+    ("card_return", None): gettext_lazy("Card return"),
+    ("void", "card_return"): gettext_lazy("Void of a card return"),
+    ("reactivate", None): gettext_lazy("Expired value reactivated"),
+}
+CHANGE_NAMES: dict[str, str | Promise] = {
+    "issue": pgettext_lazy("card event", "Issued"),
+    "activate": gettext_lazy("Activated"),
+    "block": gettext_lazy("Blocked"),
+    "unblock": gettext_lazy("Unblocked"),
+    "report_lost": gettext_lazy("Reported lost"),
+    "recover": gettext_lazy("Found again"),
+    "replace": gettext_lazy("Replaced by a new card"),
+    "exchange": gettext_lazy("Exchanged for a new card"),
+    "set_pin": gettext_lazy("New PIN"),
+    "reassign": gettext_lazy("Given to another holder"),
+    "close": gettext_lazy("Closed"),
+    "reopen": gettext_lazy("Opened again by a void"),
+}
+# Where the value of a payout went.
+DESTINATION_NAMES = {
+    "cash": gettext_lazy("Paid back in cash"),
+    "bank_transfer": gettext_lazy("Paid back by bank transfer"),
+    "promotion": gettext_lazy("Bonus taken back"),
+    "fees": gettext_lazy("Retained by the store"),
 }

@@ -19,6 +19,9 @@ from prepaid.settlement.kinds import (
     BATCH_DIFFERENCE,
     BATCH_MISSING_SEQUENCES,
     BATCH_TOLD_AGAIN,
+    TERMINAL_LOCKED,
+    TERMINAL_OFFLINE,
+    TERMINAL_QUEUE_OLD,
     TERMINAL_SILENT,
 )
 from prepaid.settlement.models import SettlementException
@@ -105,6 +108,34 @@ def _silent(detail: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _offline(detail: Mapping[str, Any]) -> list[str]:
+    seen = parse_datetime(detail["last_seen_at"]) if detail["last_seen_at"] else None
+    return [
+        _("%(store)s %(terminal)s was last heard of %(seen)s.")
+        % {"store": detail["store"], "terminal": detail["terminal"], "seen": since(seen)}
+    ]
+
+
+def _queue_old(detail: Mapping[str, Any]) -> list[str]:
+    oldest = parse_datetime(detail["oldest_at"]) if detail["oldest_at"] else None
+    return [
+        _("%(store)s %(terminal)s has %(total)s unsent, the oldest of %(oldest)s.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "total": _total(detail, detail["currency"]),
+            "oldest": since(oldest),
+        }
+    ]
+
+
+def _locked(detail: Mapping[str, Any]) -> list[str]:
+    return [
+        _("%(store)s %(terminal)s is locked: its files or settings were changed. Look at it, then unlock it.")
+        % {"store": detail["store"], "terminal": detail["terminal"]}
+    ]
+
+
 def _advice(detail: Mapping[str, Any]) -> list[str]:
     at = parse_datetime(detail["occurred_at"])
     card = f"•••• {detail['last_four']}" if detail["last_four"] else _("a card that is unknown here")
@@ -149,5 +180,8 @@ _SAYERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     BATCH_MISSING_SEQUENCES: _missing,
     ANSWERS_OUTSIDE_BATCHES: _outside,
     TERMINAL_SILENT: _silent,
+    TERMINAL_OFFLINE: _offline,
+    TERMINAL_QUEUE_OLD: _queue_old,
+    TERMINAL_LOCKED: _locked,
     **dict.fromkeys(ADVICES, _advice),
 }

@@ -16,12 +16,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from prepaid.money import Money, format_amount
-from prepaid.web.named import Named, name_of
+from prepaid.money import Money, format_amount, format_percent, is_unit, unit_word
+from prepaid.web.named import Named, Ruled, Stated, article_of, name_of, text_of
 
 register = template.Library()
 DAYS_SHOWN_AS_AGO = 30
-_PARTS = re.compile(r"^(−?)(\D*?)([\d,]+)(\.\d+)?$")
+_PARTS = re.compile(r"^(−?)(\D*?)([\d,]+)(\.\d+| \D+)?$")
 
 
 @register.simple_tag
@@ -47,7 +47,7 @@ def signed_money(amount_minor: int, currency: str, tone: str = "out") -> SafeStr
 
 @register.simple_tag
 def big_money(amount_minor: int, currency: str) -> SafeString:
-    """Show an amount large: currency mark and decimals smaller than the rest."""
+    """Show an amount large: currency mark, decimals and unit smaller than the rest."""
     parts = _PARTS.match(format_amount(Money(amount_minor, currency)))
     assert parts is not None, "format_amount has one form"
     sign, mark, whole, rest = parts.groups()
@@ -59,6 +59,12 @@ def big_money(amount_minor: int, currency: str) -> SafeString:
         whole,
         rest or "",
     )
+
+
+@register.filter
+def currency_name(code: str) -> str:
+    """Name what amounts are in: a unit by its word, a currency by its code."""
+    return unit_word(code, 2) if is_unit(code) else code
 
 
 @register.filter
@@ -93,3 +99,21 @@ def since(at: datetime | None) -> str:
 def named(thing: Named) -> str:
     """Give a shop's, program's or store's name in the language of the page."""
     return name_of(thing)
+
+
+@register.filter
+def ruled(rule: Ruled) -> str:
+    """Give what a rule says in the language of the page."""
+    return text_of(rule)
+
+
+@register.filter
+def percent(rate_ppm: int) -> str:
+    """Write a rate that is kept in millionths: 30,000 is 3.00 %."""
+    return format_percent(rate_ppm)
+
+
+@register.filter
+def article(stated: Stated) -> str:
+    """Name the article of a rule or rate in the language of the page."""
+    return article_of(stated)

@@ -1,5 +1,6 @@
 -- Writes one approved transaction of an account: the account's row, the transaction, its transfers and the outbox row.
--- p_before is the account as the caller read it; p_after carries its new balance, held, lots and counters. Minor units.
+-- p_before is the account as the caller read it; p_after carries its new balance, held and lots. The counters of limits
+-- follow from what is posted, whatever p_after says of them. Minor units.
 -- Locks the account's row. Returns the chain's new hash, or null when another transaction came between: nothing is
 -- written then, and the caller reads and decides again.
 create or replace function ledger_post(
@@ -12,12 +13,25 @@ declare
         p_before.hash, p_before.id, v_position, p_request.id, p_type, p_amount, p_after.balance, p_after.held, p_original,
         p_request.origin_id, p_request.store_id, p_request.business_date, p_request.occurred_at, p_request.recorded_at,
         p_request.operator, p_legs);
+    v_counted ledger_account;
 begin
-    update ledger_account
-    set balance = p_after.balance, held = p_after.held, lots = p_after.lots, lot_count = p_after.lot_count,
-        position = v_position, hash = v_hash, counted_on = p_after.counted_on,
-        loaded_today = p_after.loaded_today, redeemed_today = p_after.redeemed_today
-    where id = p_before.id and position = p_before.position;
+    if p_type = 'redeem' and p_request.business_date <= p_before.counted_on and p_after.held = p_before.held
+        and p_after.lot_count = p_before.lot_count
+    then
+        -- The common case, as ledger_count_posting counts it: no call, and no column that stays as it is.
+        update ledger_account
+        set balance = p_after.balance, lots = p_after.lots, position = v_position, hash = v_hash,
+            redeemed_today = p_before.redeemed_today + p_amount, redeemed_month = p_before.redeemed_month + p_amount
+        where id = p_before.id and position = p_before.position;
+    else
+        v_counted := ledger_count_posting(p_before, p_request.business_date, p_type, p_amount, p_original, p_undoes);
+        update ledger_account
+        set balance = p_after.balance, held = p_after.held, lots = p_after.lots, lot_count = p_after.lot_count,
+            position = v_position, hash = v_hash, counted_on = v_counted.counted_on, loads_today = v_counted.loads_today,
+            loaded_today = v_counted.loaded_today, loaded_month = v_counted.loaded_month,
+            redeemed_today = v_counted.redeemed_today, redeemed_month = v_counted.redeemed_month
+        where id = p_before.id and position = p_before.position;
+    end if;
     if not found then
         return null;
     end if;
@@ -35,6 +49,9 @@ begin
         insert into ledger_transfer (account_id, position, leg, lot_no, debit_account, credit_account, amount)
         select p_before.id, v_position, leg.no, leg.lot_no, leg.debit_account, leg.credit_account, leg.amount
         from unnest(p_legs) with ordinality as leg (lot_no, debit_account, credit_account, amount, no);
+    end if;
+    if p_original is not null then
+        perform ledger_count_back(p_before.id, v_position, p_type, p_amount, p_original, p_undoes);
     end if;
     insert into ledger_outbox (account_id, position, business_date, store_id, type, undoes, tender, currency, amount)
     values (p_before.id, v_position, p_request.business_date, p_request.store_id, p_type, coalesce(p_undoes, ''),

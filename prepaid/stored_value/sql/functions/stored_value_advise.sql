@@ -4,7 +4,7 @@
 -- p_other: the merchant's account of a redeem, the tender's of a load. p_on: the day it happened, on which lots had not
 -- expired. The last five: the grant under which it was approved (null where none holds), its sums, and what was found
 -- before. An original reversed before it came is answered `already_reversed` and moves nothing.
--- One call is one commit. Minor units. Locks the credential's row, then the account's. Raises as stored_value_redeem.
+-- One call is one commit. Minor units. Locks the credential's row, the account's, then the counters' of its program. Raises as stored_value_redeem.
 create or replace function stored_value_advise(
     p_request ledger_request, p_presented stored_value_presented, p_type text, p_amount bigint, p_currency text,
     p_other uuid, p_tender text, p_reference text, p_unknown uuid, p_lender uuid, p_on date,
@@ -40,7 +40,10 @@ begin
             coalesce(sum(amount) filter (where account_id = v_account.id and v_card.card_id is not null), 0) as of_card
         into v_used from ledger_advice
         where origin_id = p_request.origin_id and grant_id = p_grant and type = 'redeem';
-        if v_used.count >= p_count or v_used.amount + p_amount > p_per_terminal or v_used.of_card + p_amount > p_per_card then
+        if v_used.count >= p_count or v_used.amount + p_amount > p_per_terminal or v_used.of_card + p_amount > p_per_card
+            -- Above this the program takes nothing less than a challenge, which nobody can make offline.
+            or p_amount > (v_card.program).challenge_above
+        then
             v_findings := v_findings || 'over_grant'::text;
         end if;
         v_covered := least(p_amount, greatest(ledger_spendable(v_account.lots, p_on) - v_account.held, 0));
@@ -60,21 +63,23 @@ begin
             v_account.lots := v_after.lots;
             v_after := v_account;
         end if;
-        v_after := ledger_begin_day(v_after, p_request.business_date);
         v_after.balance := v_account.balance - p_amount;
-        v_after.redeemed_today := v_after.redeemed_today + p_amount;
     else
         v_expires_on := (p_request.business_date + make_interval(months => (v_card.program).value_valid_months))::date;
-        v_after := ledger_begin_day(v_account, p_request.business_date);
+        v_after := v_account;
         v_after.lot_count := v_account.lot_count + 1;
         v_after.lots := ledger_put(
             v_account.lots, v_after.lot_count, false, p_amount, v_expires_on,
             coalesce((v_card.program).consumption_order = 'bonus_first', true));
         v_after.balance := v_account.balance + p_amount;
-        v_after.loaded_today := v_after.loaded_today + p_amount;
         v_legs := array[row(v_after.lot_count, p_other, v_account.id, p_amount)::ledger_leg];
         insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
         values (v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference);
+    end if;
+    if v_card.card_id is not null then
+        perform stored_value_count_anyway(
+            p_request, v_card, p_presented, null, v_account, case p_type when 'load' then p_amount else 0 end,
+            case p_type when 'redeem' then p_amount else 0 end);
     end if;
     v_hash := ledger_post(p_request, v_account, v_after, p_type, p_amount, null, null, p_tender, v_legs);
     insert into ledger_advice (

@@ -37,11 +37,10 @@ begin
     select * into v_taken from ledger_take(
         (v.account).lots, p_amount, p_request.business_date, (v.account).id, p_merchant,
         ((v.card).program).consumption_order = 'proportional');
-    v_after := ledger_begin_day(v.account, p_request.business_date);
+    v_after := v.account;
     v_after.lots := v_taken.lots;
     v_after.balance := (v.account).balance - p_amount;
     v_after.held := (v.account).held - v_hold.amount;
-    v_after.redeemed_today := v_after.redeemed_today + p_amount;
     v_hash := ledger_post(p_request, v.account, v_after, 'capture', p_amount, p_original, 'hold', null, v_taken.legs);
     return next stored_value_reply_with(
         p_request, 'capture', null, p_amount, p_amount, p_currency, v_after.balance,

@@ -1,5 +1,6 @@
 -- Reserves an amount of the presented card until p_expires_at; stores the answer. The limits of a redeem apply.
--- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+-- One call is one commit. Minor units. Locks the credential's row, the account's, then the
+-- counters' of its program. Raises as stored_value_redeem.
 create or replace function stored_value_hold(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text, p_expires_at timestamptz
 ) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
@@ -7,7 +8,6 @@ declare
     v_card stored_value_card;
     v_account ledger_account;
     v_reason text;
-    v_today bigint;
     v_spendable bigint;
     v_available bigint;
     v_hash bytea;
@@ -16,32 +16,35 @@ begin
         return query select * from stored_value_replay(p_request, 'hold', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
     if v_reason is null then
-        -- Read without its lock, which comes after the PIN's; what is held counts as spent on the day of the hold.
+        -- Read without its lock, which comes after the PIN's.
         select * into v_account from ledger_account where id = v_card.account_id;
-        v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
-        v_reason := case
-            when p_currency <> v_account.currency then 'currency_mismatch'
-            when p_amount > (v_card.program).redeem_single_max then 'limit_single'
-            when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
-        end;
+        v_reason := coalesce(
+            stored_value_refuse_spending(p_request, v_card, p_presented.method, v_account, p_amount, p_currency),
+            stored_value_refuse_counted(v_card, p_presented.method, null, p_request.business_date, p_currency, 0, p_amount));
     end if;
-    if v_reason is null and (p_presented.method = 'number' or (p_amount > (v_card.program).pin_above and p_presented.method <> 'desk')) then
+    if v_reason is null and p_presented.method <> 'desk' and (
+        p_presented.method = 'number' or p_presented.pin_mac is not null or p_amount > (v_card.program).pin_above
+        or stored_value_is_beyond_low_trust(v_card, p_presented.method, p_request.business_date, p_currency, p_amount))
+    then
         v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
     end if;
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
         v_available := greatest(v_spendable - v_account.held, 0);
-        v_today := (ledger_begin_day(v_account, p_request.business_date)).redeemed_today + v_account.held;
-        v_reason := case
-            when v_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
-            when p_amount <= v_available then null
-            when p_amount <= v_spendable then 'insufficient_because_of_hold'
-            else 'insufficient_funds'
-        end;
+        v_reason := coalesce(
+            stored_value_refuse_spending(p_request, v_card, p_presented.method, v_account, p_amount, p_currency),
+            case
+                when p_amount <= v_available then null
+                when p_amount <= v_spendable then 'insufficient_because_of_hold'
+                else 'insufficient_funds'
+            end);
+    end if;
+    if v_reason is null then
+        v_reason := stored_value_count(p_request, v_card, p_presented, null, v_account, 0, p_amount);
     end if;
     if v_reason is null then
         v_hash := ledger_place_hold(p_request, v_account, p_amount, p_expires_at);

@@ -1,8 +1,11 @@
 -- Adds value to the presented card against a tender that came in at p_tender_account; stores the answer.
--- One call is one commit. Minor units. Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+-- p_instrument is the keyed hash of what paid, or null. p_price_currency comes with units alone: what they cost is p_price,
+-- or the program's price for one.
+-- One call is one commit. Minor units. Locks the credential's row, the account's, with a rule set the holder's, then the
+-- counters'. Raises as stored_value_redeem.
 create or replace function stored_value_load(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text,
-    p_tender text, p_reference text, p_tender_account uuid
+    p_tender text, p_reference text, p_tender_account uuid, p_instrument bytea, p_price bigint, p_price_currency text
 ) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_card stored_value_card;
@@ -10,7 +13,10 @@ declare
     v_after ledger_account;
     v_reason text;
     v_expires_on date;
+    v_price bigint;
     v_hash bytea;
+    -- A bare number says what to load, and proves nobody: its answer tells no balance (ADR 0032).
+    v_is_proven boolean := p_presented.method <> 'number' or p_presented.pin_mac is not null;
 begin
     if exists (select from ledger_answer where id = p_request.id) then
         return query select * from stored_value_replay(p_request, 'load', p_amount, p_currency, null);
@@ -18,40 +24,52 @@ begin
     end if;
     v_card := stored_value_admit_card(p_request, p_presented, p_currency);
     v_reason := v_card.refusal;
+    if v_reason is null and p_presented.pin_mac is not null then
+        -- Read without its lock, which comes after the PIN's.
+        select * into v_account from ledger_account where id = v_card.account_id;
+        v_reason := stored_value_refuse_load(p_request, v_card, v_account, p_amount, p_currency, p_instrument);
+        if v_reason is null then
+            v_reason := stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac);
+        end if;
+    end if;
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
-        v_after := v_account;
-        if p_request.business_date > v_account.counted_on then
-            v_after.counted_on := p_request.business_date;
-            v_after.loaded_today := 0;
-            v_after.redeemed_today := 0;
-        end if;
         v_reason := case
-            when p_currency <> v_account.currency then 'currency_mismatch'
-            when p_amount > (v_card.program).load_single_max then 'limit_single'
-            when v_after.loaded_today + p_amount > (v_card.program).load_day_max then 'limit_day'
-            when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
+            -- Nothing comes onto an account whose card a merge or a return closed while this waited for the lock.
+            when (select card.state from cards_card as card where card.id = v_card.card_id) <> 'active' then 'card_closed'
+            else stored_value_apply_rules(
+                p_request, v_card, ledger_begin_day(v_account, p_request.business_date), p_amount, p_tender,
+                stored_value_refuse_load(p_request, v_card, v_account, p_amount, p_currency, p_instrument))
         end;
+    end if;
+    if v_reason is null then
+        v_reason := stored_value_count(p_request, v_card, p_presented, p_instrument, v_account, p_amount, 0);
     end if;
     if v_reason is not null then
         return next stored_value_reply_with(
             p_request, 'load', v_reason, p_amount, 0, p_currency, null, null, null, v_card, null, null);
         return;
     end if;
+    v_after := v_account;
+    if p_price_currency is not null then
+        v_price := coalesce(p_price, p_amount * (v_card.program).unit_price);
+    end if;
     v_expires_on := (p_request.business_date + make_interval(months => (v_card.program).value_valid_months))::date;
     v_after.lot_count := v_account.lot_count + 1;
     v_after.lots := ledger_put(
         v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, (v_card.program).consumption_order = 'bonus_first');
     v_after.balance := v_account.balance + p_amount;
-    v_after.loaded_today := v_after.loaded_today + p_amount;
-    insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
-    values (v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference);
+    insert into ledger_lot (
+        account_id, lot_no, position, bonus, amount, expires_on, tender, reference, price, price_currency)
+    values (
+        v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, p_tender, p_reference, v_price,
+        case when v_price is not null then p_price_currency end);
     v_hash := ledger_post(
         p_request, v_account, v_after, 'load', p_amount, null, null, p_tender,
         array[row(v_after.lot_count, p_tender_account, v_account.id, p_amount)::ledger_leg]);
     v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
-        p_request, 'load', null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        p_request, 'load', null, p_amount, p_amount, p_currency, case when v_is_proven then v_after.balance end,
+        case when v_is_proven then greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0) end,
         v_account.position + 1, v_card, null, v_hash);
 end $$;

@@ -1,4 +1,4 @@
--- Looks at the card of a transaction that a terminal approved by itself: raises its SUN counter, tries its PIN, and gives
+-- Looks at the card of a transaction that a terminal approved by itself: raises its counter, tries its PIN, and gives
 -- what a person has to look at, with the reason for which it would have been declined on p_on. A card that did not prove
 -- itself is given as none. Locks the credential's row.
 create or replace function stored_value_look_at_advised(
@@ -8,7 +8,7 @@ create or replace function stored_value_look_at_advised(
 begin
     findings := '{}';
     card := stored_value_find_card(p_presented);
-    if card.credential_id is not null and p_presented.method = 'sun' and p_presented.refusal is null then
+    if card.credential_id is not null and p_presented.method in ('sun', 'pay_code') and p_presented.refusal is null then
         update cards_credential set counter = p_presented.counter
         where id = card.credential_id and counter < p_presented.counter;
         if not found then

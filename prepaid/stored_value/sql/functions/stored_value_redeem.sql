@@ -1,5 +1,5 @@
 -- Spends value of the presented card at p_merchant, whole or, with p_partial, what is available; stores the answer.
--- One call is one commit. Minor units. Locks the credential's row, then the account's row.
+-- One call is one commit. Minor units. Locks the credential's row, the account's, then the counters' of its program.
 -- Raises PC001 (id_reused); unique_violation on ledger_answer_sequence_once (sequence_reused) and on
 -- ledger_answer_pkey (the same id is being answered: call again).
 create or replace function stored_value_redeem(
@@ -17,15 +17,20 @@ declare
     v_taken record;
     v_hash bytea;
     v_again boolean := false;
+    -- Whether something is counted beside the account's row: most programs have none of it.
+    v_is_counted boolean;
 begin
     if exists (select from ledger_answer where id = p_request.id) then
         return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
+    v_is_counted := p_presented.method = 'uid' or (v_card.program).holder_redeem_day_max is not null
+        or (v_card.program).holder_redeem_month_max is not null;
     while v_reason is null and v_hash is null loop
-        -- Read without its lock, which comes after the PIN's. Where another posting came between: again, behind the lock.
+        -- Read without its lock, which comes after the PIN's. Where another posting came between, or something is counted
+        -- beside the account: again, behind the lock.
         if v_again then
             select * into v_account from ledger_account where id = v_card.account_id for update;
         else
@@ -41,10 +46,22 @@ begin
         v_reason := coalesce(
             case
                 when p_currency <> v_account.currency then 'currency_mismatch'
-                when p_amount > (v_card.program).redeem_single_max then 'limit_single'
-                when v_after.redeemed_today + p_amount > (v_card.program).redeem_day_max then 'limit_day'
+                when p_amount > (v_card.program).redeem_single_max
+                    or v_is_counted and p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts
+                        and p_amount > (v_card.program).low_trust_single_max
+                    or p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
+                -- What is held counts as spent.
+                when v_after.redeemed_today + v_account.held + p_amount > (v_card.program).redeem_day_max
+                    or v_after.redeemed_month + v_account.held + p_amount > (v_card.program).redeem_month_max then 'limit_day'
+                when v_is_counted and not v_again then stored_value_refuse_counted(
+                    v_card, p_presented.method, null, p_request.business_date, p_currency, 0, p_amount)
+            end,
+            case
                 when v_again or p_presented.method = 'desk' then null
-                when p_presented.method = 'number' or p_amount > (v_card.program).pin_above
+                when p_presented.method = 'number' or p_presented.pin_mac is not null
+                    or p_amount > (v_card.program).pin_above
+                    or v_is_counted and stored_value_is_beyond_low_trust(
+                        v_card, p_presented.method, p_request.business_date, p_currency, p_amount)
                     then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
             end,
             case
@@ -53,12 +70,19 @@ begin
                 else 'insufficient_funds'
             end);
         exit when v_reason is not null;
+        if v_is_counted then
+            if not v_again then
+                v_again := true;
+                continue;
+            end if;
+            v_reason := stored_value_count(p_request, v_card, p_presented, null, v_account, 0, v_approved);
+            exit when v_reason is not null;
+        end if;
         v_taken := ledger_take(
             v_account.lots, v_approved, p_request.business_date, v_account.id, p_merchant,
             (v_card.program).consumption_order = 'proportional');
         v_after.lots := v_taken.lots;
         v_after.balance := v_account.balance - v_approved;
-        v_after.redeemed_today := v_after.redeemed_today + v_approved;
         v_hash := ledger_post(p_request, v_account, v_after, 'redeem', v_approved, null, null, null, v_taken.legs);
         v_again := true;
     end loop;

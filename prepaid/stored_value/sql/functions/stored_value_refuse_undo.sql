@@ -13,7 +13,7 @@ begin
     return case
         when p_own_only and p_original.origin_id <> p_request.origin_id then 'original_unknown'
         when not p_own_only and p_transaction.store_id <> p_request.store_id then 'original_unknown'
-        when p_original.type not in ('load', 'redeem', 'hold', 'capture', 'refund') then 'original_not_reversible'
+        when p_original.type not in ('load', 'redeem', 'hold', 'capture', 'refund', 'move', 'cash_out', 'card_return') then 'original_not_reversible'
         when p_type = 'reversal' and v_undone then 'already_reversed'
         when exists (
             select from ledger_transaction as later

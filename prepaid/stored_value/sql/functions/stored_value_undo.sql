@@ -1,4 +1,4 @@
--- Undoes a load, redeem, hold, capture or refund whole: p_type 'void' (the cashier, before the batch closes) or
+-- Undoes a load, redeem, hold, capture, refund, move or payout whole: p_type 'void' (the cashier, before the batch closes) or
 -- 'reversal' (the terminal that never got the answer; always safe to repeat). Restores the very lots, or takes them back.
 -- A reversal of an original not seen yet is approved and leaves a tombstone under the original's id.
 -- p_own_only: the original must come from the same origin, else from the same store.
@@ -16,6 +16,8 @@ declare
     v_reason text;
     v_moves boolean := true;
     v_hash bytea;
+    -- An undo tells no more than its original told.
+    v_is_told boolean;
 begin
     return query select * from stored_value_replay(p_request, p_type, null, null, p_original);
     if found then
@@ -32,6 +34,14 @@ begin
         return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
         return;
     end if;
+    if v_original.type = 'move' and v_original.position is not null then
+        return query select * from stored_value_undo_move(p_request, p_type, v_original, p_own_only, p_closed_through);
+        return;
+    elsif v_original.type in ('cash_out', 'card_return') and v_original.position is not null then
+        return query select * from stored_value_undo_pay_out(p_request, p_type, v_original, p_own_only, p_closed_through);
+        return;
+    end if;
+    v_is_told := v_original.balance is not null;
     -- Whose store a declined original belongs to is not kept: its card is told to its own origin alone.
     if v_original.position is not null or p_own_only then
         v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);
@@ -73,9 +83,10 @@ begin
              where lot.account_id = v_account.id and lot.position = v_transaction.position limit 1), v_legs);
         v_after := ledger_recover(p_request, v_after);
         return next stored_value_reply_with(
-            p_request, p_type, null, null, v_transaction.amount, v_original.currency, v_after.balance,
-            greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-            v_account.position + 1, v_card, p_original, v_hash);
+            p_request, p_type, null, null, v_transaction.amount, v_original.currency,
+            case when v_is_told then v_after.balance end,
+            case when v_is_told then greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0) end,
+            v_account.position + 1, v_card, p_original, v_hash, v_transaction.type);
         return;
     end if;
     if v_reason = 'original_unknown' then
@@ -85,7 +96,9 @@ begin
             p_request, p_type, v_reason, null, 0, v_original.currency, null, null, null, v_card, p_original, null);
     else
         return next stored_value_reply_with(
-            p_request, p_type, v_reason, null, 0, v_original.currency, v_account.balance,
-            greatest(ledger_spendable(v_account.lots, p_request.business_date) - v_account.held, 0), null, v_card, p_original, null);
+            p_request, p_type, v_reason, null, 0, v_original.currency,
+            case when v_is_told then v_account.balance end,
+            case when v_is_told then greatest(ledger_spendable(v_account.lots, p_request.business_date) - v_account.held, 0) end,
+            null, v_card, p_original, null);
     end if;
 end $$;

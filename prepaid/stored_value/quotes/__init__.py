@@ -1,0 +1,1 @@
+"""Quotes of a card return: what each way would give back, with its working; see docs/rules.md."""
