@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import ndef
 
 from terminals import messages
-from terminals.simulator.ntag424 import APPLICATION, NDEF_FILE, Ntag424, personalised_files
+from terminals.simulator.ntag424 import APPLICATION, Ntag424
+from terminals.simulator.ntag424_files import NDEF_FILE, personalised_files
 
 URI_BASE = "https://cards.example/t"
-ZERO_KEY = bytes(16)
 _SELECT_APPLICATION = b"\x00\xa4\x04\x00" + bytes([len(APPLICATION)]) + APPLICATION + b"\x00"
 _SELECT_FILE = b"\x00\xa4\x00\x0c\x02" + NDEF_FILE.to_bytes(2)
 _OK = b"\x90\x00"
@@ -43,7 +43,7 @@ class HeldCard:
             number=facts.number,
             label="",
             uid=facts.uid,
-            keys={0: ZERO_KEY, 1: facts.key_file, 2: facts.key_meta, 3: ZERO_KEY, 4: ZERO_KEY},
+            keys={1: facts.key_file, 2: facts.key_meta},
             files=personalised_files(URI_BASE),
             count=self._count,
         )

@@ -30,8 +30,12 @@ APPLICATION, MOVED_APPLICATION = "prepaid.wsgi:application", "simulation.wsgi:ap
 
 @contextlib.contextmanager
 def own_chain(size: Size, plan: Plan) -> Iterator[tuple[Chain, Days]]:
-    """Open a chain on a site of its own, at eight tomorrow morning; everything is gone afterwards."""
-    first_day = datetime.now(TIMEZONE).date() + timedelta(days=1)
+    """Open a chain on a site of its own, on a morning so long ago that its last day was yesterday.
+
+    Never ahead: the database, whose clock nobody moves, refuses what comes from a clock that is. Everything
+    is gone afterwards.
+    """
+    first_day = datetime.now(TIMEZONE).date() - timedelta(days=size.days)
     opens_at = datetime.combine(first_day, OPENS_AT, TIMEZONE)
     with own_site() as site:
         clock = Clock(site.folder / "clock")
