@@ -11,7 +11,7 @@ from prepaid.runner.supervisor import StopRequested, on_signals, request_stop
 from simulation.plan import CARDS_EACH_MIN, Size, make_plan
 
 TERMINALS_MAX = 24
-BOUNDS = {"stores": (1, 12), "terminals": (1, 8), "cards": (1, 1_000), "days": (2, 31)}
+BOUNDS = {"stores": (1, 12), "terminals": (1, 8), "cards": (1, 1_000), "days": (2, 31), "load": (0, 600)}
 LOAD_S = 10
 
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = Size(choices.stores, choices.terminals, choices.cards, choices.days)
     with on_signals(request_stop):
         try:
-            return simulate(size, choices.seed, load_s=LOAD_S if choices.load else 0)
+            return simulate(size, choices.seed, load_s=choices.load)
         except StopRequested:
             say("Stopped. Nothing is left running, and nothing was kept.")
             return 130
@@ -35,7 +35,10 @@ def read_choices(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cards", type=int, default=200)
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--seed", type=int, default=20261123, help="the same seed plans the same days")
-    parser.add_argument("--load", action="store_true", help="afterwards, as fast as it can")
+    parser.add_argument(
+        "--load", type=int, nargs="?", const=LOAD_S, default=0, metavar="SECONDS",
+        help=f"afterwards, as fast as it can, for {LOAD_S} seconds or so many",
+    )  # fmt: skip
     choices = parser.parse_args(arguments)
     for name, (least, most) in BOUNDS.items():
         if not least <= getattr(choices, name) <= most:

@@ -5,14 +5,19 @@ Knows chips and what is printed on a card; must not know what is on an account.
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
+import dataclasses
+import threading
+from collections.abc import Iterator, MutableSequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ndef
 
 from terminals import messages
+from terminals.readers import Tap
 from terminals.simulator.ntag424 import APPLICATION, Ntag424
 from terminals.simulator.ntag424_files import NDEF_FILE, personalised_files
+from terminals.stand_in import now
 
 URI_BASE = "https://cards.example/t"
 _SELECT_APPLICATION = b"\x00\xa4\x04\x00" + bytes([len(APPLICATION)]) + APPLICATION + b"\x00"
@@ -28,13 +33,19 @@ class Facts:
     uid: bytes
     key_meta: bytes
     key_file: bytes
+    key_challenge: bytes
     printed: str
     pin: str
     qr: str
 
 
 class HeldCard:
-    """A card to present: each reading raises the chip's counter, which all terminals share."""
+    """A card to present: each reading raises the chip's counter, which all terminals share.
+
+    It is a terminals.readers.Reader as well, with this card always on it, for what speaks to a card.
+    """
+
+    name = "simulated"
 
     def __init__(self, facts: Facts, counters: MutableSequence[int]) -> None:
         self.facts = facts
@@ -43,7 +54,7 @@ class HeldCard:
             number=facts.number,
             label="",
             uid=facts.uid,
-            keys={1: facts.key_file, 2: facts.key_meta},
+            keys={1: facts.key_file, 2: facts.key_meta, 3: facts.key_challenge},
             files=personalised_files(URI_BASE),
             count=self._count,
         )
@@ -61,6 +72,35 @@ class HeldCard:
         message = self._send(b"\x00\xb0\x00\x02" + bytes([length]))
         [record] = ndef.message_decoder(message)
         return messages.SunCard(uri=record.iri, entry="tap")
+
+    def tap_to_prove(self) -> Tap:
+        """Lay the card down for a challenge: by its message the site knows which card to ask."""
+        card = self.tap()
+        self._send(_SELECT_APPLICATION)
+        return Tap(technology="ntag424", uid=self.uid, uri=card.uri, card=card, at=now())
+
+    def copied_chip(self) -> HeldCard:
+        """Give a chip that shows what this one shows, and holds another key for challenges."""
+        return HeldCard(dataclasses.replace(self.facts, key_challenge=bytes(16)), self._counters)
+
+    def open(self) -> None:
+        """Be there: as a reader's."""
+
+    def close(self) -> None:
+        """Be gone: as a reader's."""
+
+    def wait_for_tap(self, *, stop: threading.Event) -> Tap | None:
+        """Lay the card down once, whatever `stop` says."""
+        return self.tap_to_prove()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep the card where it is: nobody takes it away here."""
+        yield
+
+    def transceive(self, command: bytes) -> bytes:
+        """Give the chip's answer to an APDU, status word included."""
+        return self._chip.answer_command(command)
 
     def pull_away(self) -> None:
         """Begin a reading and leave the field in the middle: the chip has counted, nobody has the message."""

@@ -111,6 +111,7 @@ def _issue_all(
                 uid=uid,
                 key_meta=keys.meta_key(version),
                 key_file=keys.file_key(uid, version),
+                key_challenge=keys.card_key(uid, keys.CHALLENGE, version),
                 printed=issued.number,
                 pin=issued.pin,
                 qr=issued.qr,

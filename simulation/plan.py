@@ -28,21 +28,22 @@ WRONG_PINS_MAX = 3
 CARDS_EACH_MIN = 8
 
 Scene = Literal[
-    "tap", "keyed", "scan", "top_up", "void", "capture", "release", "left_hold", "refund", "wrong_pin",
-    "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "lost_card", "pulled_away",
-    "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent", "kill_before", "kill_after",
-    "race_tap", "race_keyed", "offline_tap", "offline_scan", "offline_keyed", "offline_top_up",
-    "offline_over", "offline_clone", "offline_poor", "offline_lost", "poor_top_up",
+    "tap", "keyed", "scan", "top_up", "void", "capture", "release", "left_hold", "refund", "challenged",
+    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "copied_chip",
+    "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent",
+    "kill_before", "kill_after", "race_tap", "race_keyed", "offline_tap", "offline_scan",
+    "offline_keyed", "offline_top_up", "offline_over", "offline_clone", "offline_poor", "offline_lost",
+    "poor_top_up",
 ]  # fmt: skip
 
 ORDINARY: dict[Scene, int] = {
     "tap": 44, "keyed": 9, "scan": 9, "top_up": 10, "void": 5, "capture": 4, "release": 3,
-    "left_hold": 3, "refund": 5,
+    "left_hold": 3, "refund": 5, "challenged": 5,
 }  # fmt: skip
 TROUBLE: tuple[Scene, ...] = (
-    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "lost_card",
-    "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent", "kill_before",
-    "kill_after",
+    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "copied_chip",
+    "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent",
+    "kill_before", "kill_after",
 )  # fmt: skip
 OFFLINE: dict[Scene, int] = {
     "offline_tap": 40, "offline_scan": 10, "offline_keyed": 5, "offline_top_up": 5, "offline_over": 5,
@@ -66,6 +67,7 @@ EXPECTED: dict[Scene, tuple[str, ...]] = {
     "replayed_sun": (APPROVED, "declined credential_replayed"),
     "copied_uid": ("declined card_unknown",),
     "forged_sun": ("declined credential_refused",),
+    "copied_chip": ("NFC-CARD-02",),
     "lost_card": ("declined card_lost",),
     "pulled_away": (APPROVED,),
     "cut_request": (APPROVED,),
@@ -89,8 +91,8 @@ EXPECTED: dict[Scene, tuple[str, ...]] = {
     "poor_top_up": (APPROVED,),
 }
 SPENDS = {
-    "tap", "keyed", "scan", "replayed_sun", "pulled_away", "cut_request", "cut_answer", "torn_tap",
-    "kill_before", "kill_after", "offline_tap", "offline_scan",
+    "tap", "challenged", "keyed", "scan", "replayed_sun", "pulled_away", "cut_request", "cut_answer",
+    "torn_tap", "kill_before", "kill_after", "offline_tap", "offline_scan",
 }  # fmt: skip
 
 

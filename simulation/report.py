@@ -24,6 +24,7 @@ PLANTED: dict[Scene, str] = {
     "replayed_sun": "cloned card: tap replayed",
     "copied_uid": "cloned card: UID copied",
     "forged_sun": "forged tap",
+    "copied_chip": "cloned card: fails the challenge",
     "lost_card": "card reported lost",
     "pulled_away": "card pulled away while read",
     "cut_request": "network cut in a request",

@@ -16,6 +16,7 @@ from simulation.cards import Facts, HeldCard
 from simulation.line import Failure, Line
 from simulation.plan import Scene, Visit
 from terminals import messages
+from terminals.conversations import prove
 from terminals.errors import ConnectionFault, NothingSent, TerminalError
 from terminals.identifiers import uuid7
 from terminals.journal import Entry
@@ -242,6 +243,21 @@ class Till:
         held = self.cards[visit.card]
         self.redeem(held.forged(), visit.amount, held)
 
+    def _challenged(self, visit: Visit) -> None:
+        """The card answers a challenge of the site before it pays."""
+        self._prove_and_redeem(self.cards[visit.card], visit.amount)
+
+    def _copied_chip(self, visit: Visit) -> None:
+        """A chip that shows another card's messages is asked for more."""
+        self._prove_and_redeem(self.cards[visit.card].copied_chip(), visit.amount)
+
+    def _prove_and_redeem(self, held: HeldCard, amount_minor: int) -> None:
+        def ask() -> Entry:
+            token = prove(self.terminal.site, held, held.tap_to_prove())
+            return self.terminal.transactions.redeem(token, amount_minor, uid=held.uid)
+
+        self.step(ask)
+
     def _pulled_away(self, visit: Visit) -> None:
         held = self.cards[visit.card]
         held.pull_away()
@@ -319,6 +335,8 @@ SCENES: dict[Scene, Callable[[Till, Visit], None]] = {
     "replayed_sun": Till._replayed_sun,
     "copied_uid": Till._copied_uid,
     "forged_sun": Till._forged_sun,
+    "challenged": Till._challenged,
+    "copied_chip": Till._copied_chip,
     "pulled_away": Till._pulled_away,
     "cut_request": Till._cut_request,
     "cut_answer": Till._cut_answer,

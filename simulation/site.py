@@ -45,7 +45,7 @@ def own_chain(size: Size, plan: Plan) -> Iterator[tuple[Chain, Days]]:
             MOVED_APPLICATION if word == APPLICATION else word for word in web_program(HOST, 0).command
         ]
         command[command.index("--port") + 1] = "PORT"
-        with web_server(command) as port:
+        with web_server(command, {"LOG_LEVEL": "ERROR"}) as port:
             # Only now is the database known that the site's settings are read with.
             from simulation.chain import open_chain
             from simulation.days import Days

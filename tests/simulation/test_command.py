@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ RUN_TIMEOUT_S = 300
     [
         (("--stores", "13"), "--stores is 1 to 12"),
         (("--days", "1"), "--days is 2 to 31"),
+        (("--load", "601"), "--load is 0 to 600"),
         (("--cards", "1001"), "--cards is 1 to 1000"),
         (("--stores", "12", "--terminals", "8"), "2 to 24 terminals in all"),
         (("--stores", "1", "--terminals", "1"), "2 to 24 terminals in all"),
@@ -54,11 +56,13 @@ def started(*words: str) -> subprocess.Popen[str]:
 
 @pytest.mark.journey
 def test_a_chain_of_good_and_bad_days_agrees_in_the_end() -> None:
-    running = started(*SHORT)
+    running = started(*SHORT, "--load", "1")
     said, _ = running.communicate(timeout=RUN_TIMEOUT_S)
     assert running.returncode == 0, said
     assert "Everything agrees: the journals, the batches, the plan, the ledger and its audit." in said
     assert "Reconciling found 1 advice_late_counter, 1 advice_shortfall" in said
+    assert re.search(r"^[1-9]\d* redeems by 4 terminals in .* a second, 50% within", said, re.MULTILINE)
+    assert "Everything agrees: the journals, the ledger and its audit." in said
     for title in (
         "cloned card: tap replayed",
         "terminal killed before the answer",
