@@ -1,6 +1,6 @@
 """The plan: who comes to which terminal, when, what goes wrong, and what must come of it. From a seed alone.
 
-Knows scenes, amounts in minor units and the model of every balance; must not know how anything is sent.
+Knows amounts in minor units and the model of every balance; must not know how anything is sent.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+
+from simulation.script import EXPECTED, OFFLINE, OFFLINE_TROUBLE, ORDINARY, SPENDS, TROUBLE, Scene
 
 PARTS = ("morning", "evening")
 VISITS = 12
@@ -24,76 +25,13 @@ COUPLE_MINOR, COUPLE_SPENDS_MINOR = 10_000, 6_000
 POOR_MINOR, POOR_SPENDS_MINOR, POOR_TOP_UP_MINOR = 3_000, 2_000, 5_000
 # What a terminal may approve by itself; one scene asks for more.
 OFFLINE_SINGLE_MINOR = 10_000
+# Five lock a PIN.
 WRONG_PINS_MAX = 3
 CARDS_EACH_MIN = 8
 
-Scene = Literal[
-    "tap", "keyed", "scan", "top_up", "void", "capture", "release", "left_hold", "refund", "challenged",
-    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "copied_chip",
-    "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent",
-    "kill_before", "kill_after", "race_tap", "race_keyed", "offline_tap", "offline_scan",
-    "offline_keyed", "offline_top_up", "offline_over", "offline_clone", "offline_poor", "offline_lost",
-    "poor_top_up",
-]  # fmt: skip
-
-ORDINARY: dict[Scene, int] = {
-    "tap": 44, "keyed": 9, "scan": 9, "top_up": 10, "void": 5, "capture": 4, "release": 3,
-    "left_hold": 3, "refund": 5, "challenged": 5,
-}  # fmt: skip
-TROUBLE: tuple[Scene, ...] = (
-    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "copied_chip",
-    "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent",
-    "kill_before", "kill_after",
-)  # fmt: skip
-OFFLINE: dict[Scene, int] = {
-    "offline_tap": 40, "offline_scan": 10, "offline_keyed": 5, "offline_top_up": 5, "offline_over": 5,
-}  # fmt: skip
-# Once in each spell without a network.
-OFFLINE_TROUBLE: tuple[Scene, ...] = ("offline_over", "offline_clone", "offline_poor", "offline_lost")
+# A terminal without a network: which, and its first and its last part.
+Spell = tuple[int, int, int]
 TROUBLE_EACH_PART = 3
-
-APPROVED, OFFLINE_OK, UNKNOWN, TORN = "approved", "approved offline", "unknown NET-SRV-01", "NFC-TORN-01"
-UNSENT = "not sent NET-SRV-01"
-
-# What each scene's steps must tell, in their order.
-EXPECTED: dict[Scene, tuple[str, ...]] = {
-    **dict.fromkeys(ORDINARY, (APPROVED,)),
-    "void": (APPROVED, APPROVED),
-    "capture": (APPROVED, APPROVED),
-    "release": (APPROVED, APPROVED),
-    "wrong_pin": ("declined pin_wrong",),
-    "too_much": ("declined insufficient_funds",),
-    "over_limit": ("declined limit_single",),
-    "replayed_sun": (APPROVED, "declined credential_replayed"),
-    "copied_uid": ("declined card_unknown",),
-    "forged_sun": ("declined credential_refused",),
-    "copied_chip": ("NFC-CARD-02",),
-    "lost_card": ("declined card_lost",),
-    "pulled_away": (APPROVED,),
-    "cut_request": (APPROVED,),
-    "cut_answer": (APPROVED,),
-    "torn_tap": (UNKNOWN, TORN, APPROVED),
-    "reversal": (UNKNOWN, APPROVED, APPROVED),
-    "reversal_unsent": (UNKNOWN, APPROVED, "declined already_reversed"),
-    "kill_before": (APPROVED,),
-    "kill_after": (APPROVED,),
-    # Which of the two wins is left to chance; that just one does is checked over both.
-    "race_tap": (),
-    "race_keyed": (),
-    "offline_tap": (OFFLINE_OK,),
-    "offline_scan": (OFFLINE_OK,),
-    "offline_keyed": ("not sent offline_card_unchecked",),
-    "offline_top_up": (UNSENT,),
-    "offline_over": ("not sent offline_limit_single",),
-    "offline_clone": (OFFLINE_OK, OFFLINE_OK),
-    "offline_poor": (OFFLINE_OK, OFFLINE_OK),
-    "offline_lost": ("not sent offline_card_hot",),
-    "poor_top_up": (APPROVED,),
-}
-SPENDS = {
-    "tap", "challenged", "keyed", "scan", "replayed_sun", "pulled_away", "cut_request", "cut_answer",
-    "torn_tap", "kill_before", "kill_after", "offline_tap", "offline_scan",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +157,7 @@ class _Planner:
             first_regular=self.regulars[0],
         )
 
-    def _spells(self) -> list[tuple[int, int, int]]:
+    def _spells(self) -> list[Spell]:
         """Choose who has no network when: (terminal, first part, last part), back before the end."""
         last = self.size.parts - 1
         spells = [(self.size.all_terminals - 1, 1, min(2, last - 1))]
@@ -340,7 +278,7 @@ class _Planner:
         self.deferred.append((original.card, amount))
         return self._visit("refund", original.card, amount, original=original.number)
 
-    def _without_network(self, hand: list[int], spell: tuple[int, int, int], part: int) -> list[Visit]:
+    def _without_network(self, hand: list[int], spell: Spell, part: int) -> list[Visit]:
         scenes: list[Scene] = [self._draw(OFFLINE) for _ in range(VISITS)]
         if part == spell[1]:
             places = self.chance.sample(range(VISITS), len(OFFLINE_TROUBLE))
@@ -348,7 +286,7 @@ class _Planner:
                 scenes[place] = scene
         return [self._offline_visit(scene, hand, spell) for scene in scenes]
 
-    def _offline_visit(self, scene: Scene, hand: list[int], spell: tuple[int, int, int]) -> Visit:
+    def _offline_visit(self, scene: Scene, hand: list[int], spell: Spell) -> Visit:
         amount = self.chance.randrange(300, 2_000, 50)
         card = self._rich(hand)
         if scene == "offline_poor":
@@ -379,7 +317,7 @@ class _Planner:
     def _available(self, card: int) -> int:
         return self.balances[card] - self.held.get(card, 0)
 
-    def _poor_top_up(self, spell: tuple[int, int, int]) -> Visit:
+    def _poor_top_up(self, spell: Spell) -> Visit:
         """Let the one who spent too much offline top up: what was lent is recovered."""
         card = self.poor[spell]
         self.balances[card] += POOR_TOP_UP_MINOR

@@ -13,7 +13,8 @@ from simulation.books import RACE, Books, list_faults, races_of
 from simulation.chain import CURRENCY
 from simulation.days import Night, Record, Worked
 from simulation.load import Load
-from simulation.plan import Plan, Scene
+from simulation.plan import Plan
+from simulation.script import Scene
 
 DIFFERENCES_SHOWN_MAX = 40
 AGREES = "the journals, the batches, the plan, the ledger and its audit"

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from simulation.cards import Facts, HeldCard
 from simulation.line import Failure, Line
-from simulation.plan import Scene, Visit
+from simulation.plan import Visit
+from simulation.script import Scene
 from terminals import messages
 from terminals.conversations import prove
 from terminals.errors import ConnectionFault, NothingSent, TerminalError

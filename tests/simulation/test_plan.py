@@ -7,18 +7,8 @@ from itertools import combinations
 
 import pytest
 
-from simulation.plan import (
-    EXPECTED,
-    OFFLINE_TROUBLE,
-    ORDINARY,
-    PARTS,
-    SINGLE_MAX_MINOR,
-    TROUBLE,
-    Plan,
-    Shift,
-    Size,
-    make_plan,
-)
+from simulation.plan import PARTS, SINGLE_MAX_MINOR, Plan, Shift, Size, make_plan
+from simulation.script import EXPECTED, OFFLINE_TROUBLE, ORDINARY, TROUBLE
 
 SHORT = Size(stores=2, terminals=2, cards=40, days=2)
 WEEK = Size(stores=3, terminals=2, cards=60, days=7)
