@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,9 @@ from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.move import move
 from prepaid.stored_value.refund import refund_unlinked
+from prepaid.stored_value.replace import reactivate
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.test_races import outcomes, take_out
 
@@ -104,7 +107,7 @@ def test_one_approval_in_twenty_threads_gives_once(shop: Shop, held: HeldCard) -
 
 
 def test_without_the_look_at_the_approval_the_key_still_refuses(scratch_db: str) -> None:
-    take_out("stored_value_refund_unlinked", "lot.reference = p_approval::text", instead="false")
+    take_out("stored_value_refund_unlinked", "lot.approval = p_approval", instead="false")
     shop = open_shop()
     held = shop.card(balance=1_000)
     approval = uuid7()
@@ -114,3 +117,21 @@ def test_without_the_look_at_the_approval_the_key_still_refuses(scratch_db: str)
     with pytest.raises(TryAgain):
         give(shop, held, 100, approval)
     assert held.balance() == 1_100
+
+
+def test_what_was_given_moves_there_and_back_and_is_reactivated() -> None:
+    shop = open_shop(value_valid_months=1, reactivates_expired=True)
+    held, other = shop.card(), shop.card()
+    approval = uuid7()
+    give(shop, held, 300, approval)
+    cards = held.card.id, other.card.id
+
+    for source, target, amount in ((*cards, 100), (*cards, 150), (*reversed(cards), 200)):
+        assert move(shop.request(), source, target, Money(amount, "CNY")).approved
+    later = shop.request(recorded_at=shop.at + timedelta(days=40))
+
+    assert reactivate(later, held.card.id).available_minor == 250
+    assert other.balance() == 50
+    # What came back was not given anew, and does not free the approval.
+    assert give(shop, held, 300, approval).reason == "already_reversed"
+    assert_ledger_is_clean()
