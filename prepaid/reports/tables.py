@@ -141,6 +141,7 @@ def _cells_of(flow: Flow) -> list[Cell]:
         flow.redeemed,
         flow.paid_out,
         flow.expired,
+        flow.adjusted,
     ]
 
 
@@ -153,4 +154,5 @@ def _flow_columns() -> list[Column]:
         Column(pgettext("report", "Redeemed"), "money"),
         Column(pgettext("report", "Paid out"), "money"),
         Column(_("Expired value"), "money"),
+        Column(_("Corrected"), "money"),
     ]

@@ -45,14 +45,13 @@ class Life:
     """Three accounts of a stage, in PostgreSQL and in the model."""
 
     def __init__(self, stage: Stage, variant: int) -> None:
-        self.shop = stage.shop
+        self.shop, self.manager = stage.shop, stage.manager
         accounts, self.place = stage.begin(variant)
         self.model = Model(BEGINS + timedelta(days=variant // 4 % 365), accounts)
         # The calls that were answered, the requests of transactions, and those that a reversal came before.
         self.asked: list[tuple[Call, Answer]] = []
         self.requests: list[Request] = []
         self.unseen: dict[UUID, Request] = {}
-        self.approvals: list[tuple[int, UUID]] = []
         # The accounts that the step at hand is about.
         self.about: set[int] = set()
         self.taken = 0
@@ -65,14 +64,18 @@ class Life:
     def agree(self, call: Call, done: Done) -> bool:
         """Make a call, compare its answer with the model's, and remember it for repeats."""
         answer = call()
+        self.compare_answer(answer, done)
+        self.asked.append((call, answer))
+        return True
+
+    def compare_answer(self, answer: Answer, done: Done) -> None:
+        """Compare an answer with the model's: kind, outcome, reason, amount and what it tells."""
         self.same(
             (answer.type, answer.outcome, answer.reason, answer.approved_minor, answer.balance_minor,
              answer.available_minor, answer.replayed),
             (done.kind, "declined" if done.reason else "approved", done.reason, done.approved, done.balance,
              done.available, False),
         )  # fmt: skip
-        self.asked.append((call, answer))
-        return True
 
     def compare_accounts(self, places: Iterable[int]) -> None:
         """Compare accounts: value, lots in their order, and what is counted of each and of its holder."""

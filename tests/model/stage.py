@@ -17,6 +17,7 @@ from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from tests.model.account import Account, Counter, Terms
 from tests.shop import Shop, open_shop
+from tests.stored_value.people import hire
 
 # Lives end well before the database's own clock: a hold does not expire by a clock that is ahead of it.
 BEGINS = datetime(2021, 1, 1, 4, 0, tzinfo=UTC)
@@ -75,6 +76,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.shop: Shop = open_shop()
+        self.manager = hire(self.shop)
         self.programs = [tuple(self._program(terms) for terms in pair) for pair in PROGRAMS]
         self.places: list[list[Place]] = [[] for _ in PROGRAMS]
         connection.ensure_connection()
@@ -93,6 +95,10 @@ class Stage:
             capture_tolerance_percent=terms.tolerance_percent,
             moves_to=terms.moves_to,
             reactivates_expired=terms.reactivates,
+            # One manager is enough here: two persons have tests of their own.
+            adjust_alone_max=None,
+            refund_unlinked_alone_max=None,
+            card_return_alone_max=None,
             **terms.limits,
         )
         for pay_min, parts, days in terms.offers:

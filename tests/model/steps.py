@@ -7,10 +7,11 @@ life, and so is what is left of one when some are taken out. Each gives False wh
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace as changed
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from prepaid.cards.errors import ChangeRefused
@@ -20,6 +21,8 @@ from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, SequenceReused
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.approvals.payloads import Adjust, Payload, RefundUnlinked
+from prepaid.stored_value.approvals.service import ask
 from prepaid.stored_value.bonus import DuePart, pay_part
 from prepaid.stored_value.calls import REQUEST, fetch, request_values
 from prepaid.stored_value.expire import DueLot, expire_lot
@@ -28,7 +31,7 @@ from prepaid.stored_value.load import load
 from prepaid.stored_value.move import merge, move
 from prepaid.stored_value.pay_out import Parts, pay_out
 from prepaid.stored_value.redeem import redeem
-from prepaid.stored_value.refund import refund, refund_unlinked
+from prepaid.stored_value.refund import refund
 from prepaid.stored_value.replace import reactivate, replace
 from prepaid.stored_value.requests import Request
 from prepaid.stored_value.undo import reverse, void
@@ -42,7 +45,7 @@ NUMBER_MAX = 0xFFFF
 WEIGHTS = {
     "load": 14, "redeem": 20, "hold": 8, "capture": 8, "release": 3, "refund": 9, "undo": 13,
     "reverse_the_unseen": 3, "come_late": 3, "repeat": 5, "reuse_an_id": 2, "reuse_a_sequence": 1,
-    "let_time_pass": 6, "move": 6, "merge": 1, "pay_out": 4, "reactivate": 2, "refund_unlinked": 2,
+    "let_time_pass": 6, "move": 6, "merge": 1, "pay_out": 4, "reactivate": 2, "refund_unlinked": 2, "adjust": 2,
     "expire_a_lot": 6, "expire_a_hold": 3, "pay_a_part": 5, "stop_a_card": 1, "revive_a_card": 5,
 }  # fmt: skip
 OF_CARDS = ("merge", "pay_out", "undo", "stop_a_card", "revive_a_card")
@@ -286,7 +289,7 @@ class Steps(Life):
             paid, bonus = self.amount(b, place), min(bonus, self.amount(b // 3, place)) * (c % 2)
         retained, forfeited = paid * (b % 4) // 10, bonus * (b % 3) // 2
         parts = (paid - retained, retained, bonus - forfeited, forfeited)
-        kind = "card_return" if closes or c % 2 else "cash_out"
+        kind: Literal["cash_out", "card_return"] = "card_return" if closes or c % 2 else "cash_out"
         request = self.request()
         done = self.model.pay_out(request.id, kind, card, parts, closes=closes)
         call = partial(
@@ -311,16 +314,45 @@ class Steps(Life):
         return self.agree(partial(reactivate, request, self.place.cards[card]), done)
 
     def refund_unlinked(self, a: int, b: int, c: int) -> bool:
+        """Give value without an original, for a manager's approval."""
         card = self.card(a)
-        place = self.model.cards[card].account
-        request, amount = self.request(note="the receipt is lost"), self.amount(b, place)
-        used = [approval for account, approval in self.approvals if account == place]
-        approval = used[c % len(used)] if used and c % 3 == 0 else uuid7()
-        done = self.model.refund_unlinked(request.id, card, amount, used=approval in used)
-        if done.posted:
-            self.approvals.append((place, approval))
-        desk = at_the_desk(self.place.cards[card])
-        return self.agree(partial(refund_unlinked, request, desk, cny(amount), approval=approval), done)
+        amount = self.amount(b, self.model.cards[card].account)
+        payload = RefundUnlinked(card_id=self.place.cards[card], amount_minor=amount, currency="CNY")
+        return self._ask(
+            payload, partial(self.model.give, kind="refund", card=card, amount=amount, bonus=False)
+        )
+
+    def adjust(self, a: int, b: int, c: int) -> bool:
+        """Correct what a card has, paid or bonus, for a manager's approval."""
+        card, bonus = self.card(a), c % 4 > 1
+        amount = self.amount(b, self.model.cards[card].account)
+        direction: Literal["up", "down"] = "down" if c % 2 else "up"
+        payload = Adjust(
+            card_id=self.place.cards[card],
+            direction=direction,
+            amount_minor=amount,
+            currency="CNY",
+            bonus=bonus,
+        )
+        if direction == "up":
+            told = partial(self.model.give, kind="adjust_up", card=card, amount=amount, bonus=bonus)
+        else:
+            told = partial(self.model.adjust_down, card=card, amount=amount, bonus=bonus)
+        return self._ask(payload, told)
+
+    def _ask(self, payload: Payload, told: Callable[[UUID], Done]) -> bool:
+        self.model.by_till, key = True, uuid7()
+        asked = ask(
+            payload,
+            approval_id=uuid7(),
+            transaction_id=key,
+            staff=self.manager,
+            reason="the receipt is lost",
+            at=self.model.now,
+        )
+        assert asked.answer is not None
+        self.compare_answer(asked.answer, told(key))
+        return True
 
     def expire_a_lot(self, a: int, b: int, c: int) -> bool:
         place = a % len(self.model.accounts)

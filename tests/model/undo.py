@@ -104,19 +104,22 @@ class Model(World):
             self.post(done, self.cards[card].account)
         return self.note(key, self.tell(done, account))
 
-    def refund_unlinked(self, key: UUID, card: int, amount: int, *, used: bool) -> Done:
-        """Give value for an approval, which may have been used before on this account."""
-        done, account = Done("refund", self.admit(card, None)), self.of(card)
-        if done.reason is None and used:
-            done.reason = "already_reversed"
+    def give(self, key: UUID, kind: str, card: int, amount: int, *, bonus: bool) -> Done:
+        """Give value by hand, as a refund without an original or a correction upwards: a lot of its own."""
+        done, account = Done(kind, self.admit(card, None)), self.of(card)
         if done.reason is None and account.balance + amount > account.terms.limit("balance_max"):
             done.reason = "limit_balance"
         if done.reason:
             return self.note(key, done)
         self.post(done, self.cards[card].account)
         done.approved = amount
-        done.legs = [(account.make(amount, account.terms.valid_until(self.today)), amount)]
+        done.legs = [(account.make(amount, account.terms.valid_until(self.today), bonus=bonus), amount)]
         return self.note(key, self.tell(done, account))
+
+    def adjust_down(self, key: UUID, card: int, amount: int, *, bonus: bool) -> Done:
+        """Take value of one kind away by hand."""
+        parts = (0, 0, amount, 0) if bonus else (amount, 0, 0, 0)
+        return self.pay_out(key, "adjust_down", card, parts, closes=False)
 
     def late(self, key: UUID, kind: str) -> Done:
         """Decline an original that comes after its reversal."""
