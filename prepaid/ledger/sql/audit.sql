@@ -185,16 +185,18 @@ left join lateral (
     join ledger_general_account as source on source.id = transfer.debit_account
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
-where lot.lot_no is null or lot.amount is distinct from made.amount or (
-    not lot.bonus and lot.tender is distinct from made.kind
+where lot.lot_no is null or lot.amount is distinct from made.amount or (lot.bonus and lot.campaign = '') or (
+    ((made.kind <> 'adjustment' and lot.bonus is distinct from (made.kind = 'promotion')) or (not lot.bonus and lot.tender is distinct from made.kind))
     and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
--- Without its answer the same id could be posted again. An expired hold is released by a job, which nobody asked for.
+-- Without its answer the same id could be posted again. Jobs release expired holds and expire lots, which nobody asked
+-- for; a bonus and what takes it back follow from a load, which has an answer.
 select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id), 'no stored answer has its id'
 from ledger_transaction as transaction
 left join ledger_answer as answer on answer.id = transaction.id and answer.outcome = 'approved'
-where answer.id is null and not exists (
+where answer.id is null and transaction.type not in ('bonus', 'expire') and transaction.undoes is distinct from 'bonus'
+and not exists (
     select from ledger_hold as hold
     where hold.account_id = transaction.account_id and hold.id = transaction.original_id and hold.resolution = 'expired');
 
@@ -269,9 +271,11 @@ with begun as (
 ), moved as (
     -- What a posting counts, and the day of what it undoes: that of the refund's original for a refund that is undone.
     select posted.account_id, posted.position,
-        coalesce(first.business_date, undone.business_date) as of_day,
+        case when posted.type in ('void', 'reversal', 'refund') then coalesce(first.business_date, undone.business_date) end as of_day,
         case when posted.type in ('redeem', 'capture') then posted.amount
             when coalesce(posted.undoes, '') not in ('redeem', 'capture', 'refund') then 0
+            -- A refund without an original gave nothing back that a limit had counted.
+            when posted.undoes = 'refund' and undone.original_id is null then 0
             when posted.undoes = 'refund' then posted.amount else -posted.amount end as redeemed,
         case when posted.type = 'load' then 1 when posted.undoes = 'load' then -1 else 0 end as loads,
         (select sum(lot.amount) from ledger_lot as lot
@@ -333,40 +337,3 @@ select 'counted', format('%s/%s %s', counted.account_id, counted.position, count
 from ledger_counted as counted
 left join ledger_transaction as posted using (account_id, position)
 where posted.id is null;
-
--- name: shortfall_is_the_sum_of_open_shortfalls
-select 'account', account.id::text, format('owes %s, open shortfalls %s', account.shortfall, coalesce(open.amount, 0))
-from ledger_account as account
-left join (
-    select account_id, sum(amount - recovered) as amount from ledger_shortfall group by account_id
-) as open on open.account_id = account.id
-where account.shortfall <> coalesce(open.amount, 0);
-
--- name: shortfall_is_the_sum_of_its_transfers
--- Lent by a general account of the kind, and given back to it.
-select 'account', account.id::text, format('owes %s, transfers %s', account.shortfall, coalesce(moved.amount, 0))
-from ledger_account as account
-left join (
-    select transfer.account_id,
-        sum(case when transfer.credit_account = transfer.account_id then transfer.amount else -transfer.amount end) as amount
-    from ledger_transfer as transfer
-    join ledger_transaction as transaction using (account_id, position)
-    join ledger_general_account as lender
-        on lender.id in (transfer.debit_account, transfer.credit_account) and lender.kind = 'shortfall'
-    where transaction.type in ('shortfall', 'recovery')
-    group by transfer.account_id
-) as moved on moved.account_id = account.id
-where account.shortfall <> coalesce(moved.amount, 0);
-
--- name: advice_is_posted_once
--- Recorded, never declined: an approved answer and one transaction of that amount, and what was lacking stands as owed.
-select 'advice', advice.id::text,
-    format('%s of %s, posted %s times; lacked %s, lent %s', advice.type, advice.amount, count(transaction.id), advice.shortfall,
-        coalesce(min(lent.amount), 0))
-from ledger_advice as advice
-left join ledger_transaction as transaction
-    on transaction.account_id = advice.account_id and transaction.id = advice.id and transaction.type = advice.type
-    and transaction.amount = advice.amount
-left join ledger_shortfall as lent on lent.account_id = advice.account_id and lent.original_id = advice.id
-group by advice.id
-having count(transaction.id) <> 1 or advice.shortfall <> coalesce(min(lent.amount), 0);
