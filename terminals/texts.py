@@ -75,6 +75,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "queue": ("Unresolved", "未决"),
     "key_number": ("Card number or code", "卡号或付款码"),
     "key_pin": ("PIN", "密码"),
+    "pin_typed": ("PIN typed: the same card again · Esc = stop", "密码已输入：再次出示此卡 · Esc = 取消"),
     "key_keys": ("Enter = go on · Esc = leave", "回车 = 继续 · Esc = 离开"),
     "exposure": ("Sold offline, not told yet", "离线消费，尚未上传"),
     "since": ("since", "自"),
