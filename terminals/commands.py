@@ -115,7 +115,7 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card.add_argument("--scanner", help=_SCANNER_HELP)
     card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
     card.add_argument("--number", help="the printed card number, in place of a tap")
-    card.add_argument("--pin", help="the card's PIN, with a number or a tap; - reads it from standard input")
+    card.add_argument("--pin", help="the card's PIN, with whatever shows the card; - reads standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
     card.add_argument(
         "--code",
@@ -206,7 +206,7 @@ def _add_care(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     doctor.add_argument(
         "--customer", action="store_true", help="with --scan: a customer's code would not read just now"
     )
-    doctor.add_argument("--scanner", metavar="DEVICE", help="its serial port (default: it types)")
+    doctor.add_argument("--scanner", help=f"{_SCANNER_HELP} (default: the terminal's own, else it types)")
     doctor.add_argument(
         "--tap", type=_seconds, metavar="SECONDS", help="wait so long for the test card on the reader"
     )

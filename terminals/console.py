@@ -5,48 +5,26 @@ Knows keys by name, taps and results; must not know curses, threads or HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
-
 from terminals import messages
-from terminals.amounts import UNITS, Language, is_amount_begun, parse_amount
-from terminals.batches import ClosedBatch
-from terminals.doctor import Finding, diagnose, examine, find_cause
-from terminals.errors import AmountError, ConnectionFault, StateError, TerminalError, TornTap
-from terminals.journal import Entry
+from terminals.amounts import UNITS, is_amount_begun, parse_amount
+from terminals.answering import Answering
+from terminals.doctor import diagnose, examine
+from terminals.errors import AmountError, StateError
 from terminals.keying import Keying
 from terminals.payloads import PayloadRefused, card_of
-from terminals.presenting import Presented, tapped
+from terminals.pin_entry import PinEntry
+from terminals.presenting import Presented, tapped, with_pin
 from terminals.results import (
-    named_for,
-    result_of,
     result_of_error,
-    result_of_inquiry,
-    with_cause,
 )
 from terminals.scanners import Scanned, ScannerChanged
-from terminals.shown import MODES, Question, Shown
-from terminals.state import ReaderNotes
-from terminals.terminal import Terminal
-from terminals.watch import Done, Event, ReaderChanged, Tapped
-
-HISTORY = 5
+from terminals.shown import MODES, Question
+from terminals.state import DeviceNotes
+from terminals.watch import Event, ReaderChanged, Tapped
 
 
-class Console:
+class Console(Answering):
     """What keys, taps and ended work do to what is shown."""
-
-    def __init__(
-        self, terminal: Terminal, begin: Callable[[str, Callable[[], Any]], None], language: Language
-    ) -> None:
-        self._terminal = terminal
-        self._begin = begin
-        self._card: messages.Card | None = None
-        self.shown = Shown(
-            language=language, currency=terminal.enrolment.currency, money=terminal.enrolment.currency
-        )
-        self._refresh()
 
     def on_key(self, key: str) -> None:
         """Act on a key as screen.py names it: a character, `enter`, `esc`, `backspace`, `f1` to `f10`."""
@@ -57,6 +35,8 @@ class Console:
             self._answer(key)
         elif shown.keying is not None and key != "f10":
             self._key_card(shown.keying, key)
+        elif shown.pin is not None and key != "f10":
+            self._key_pin(shown.pin, key)
         elif key in {"esc", "enter", "backspace"} or key in "0123456789.":
             self._type(key)
         elif key in {"l", "f8"}:
@@ -86,8 +66,8 @@ class Console:
     def beat(self) -> None:
         """Tell the site how the terminal is, unless something more urgent is under way."""
         if self.shown.working is None:
-            code = self.shown.reader_code
-            self._begin("beat", lambda: self._terminal.tell_health(code))
+            reader, scanner = self.shown.reader_code, self.shown.scanner_code
+            self._begin("beat", lambda: self._terminal.tell_health(reader, scanner))
 
     def _type(self, key: str) -> None:
         shown = self.shown
@@ -117,6 +97,7 @@ class Console:
 
     def _step_back(self) -> None:
         shown = self.shown
+        self._forget_pin()
         if shown.is_armed:
             shown.is_armed = False
         elif shown.typed:
@@ -230,6 +211,21 @@ class Console:
         elif keying.fault:
             self._terminal.record_fault(keying.fault, "", "keyed")
 
+    def _key_pin(self, entry: PinEntry, key: str) -> None:
+        shown = self.shown
+        if key == "esc":
+            shown.pin = None
+        elif (pin := entry.on_key(key)) is not None:
+            shown.pin = None
+            self._clear_panel()
+            self._pin, shown.is_pin_typed, shown.is_armed = pin, True, True
+            if isinstance(self._card, messages.NumberCard | messages.QrCard):
+                # What is printed can be told again; a chip proves itself anew.
+                self._sell(Presented(self._card))
+
+    def _forget_pin(self) -> None:
+        self._pin, self.shown.is_pin_typed = None, False
+
     def _presented(self, presented: Presented) -> None:
         shown = self.shown
         self._card = presented.card
@@ -244,13 +240,16 @@ class Console:
         shown, terminal = self.shown, self._terminal
         amount = parse_amount(shown.typed.removesuffix("."), shown.currency)
         present, currency = terminal.card_to_present, shown.currency
-        sell, uid = terminal.transactions, presented.uid
+        sell, uid, pin = terminal.transactions, presented.uid, self._pin
+        self._forget_pin()
         if shown.mode == "load":
             self._work("load", lambda: sell.load(present(presented), amount, currency=currency, uid=uid))
         else:
             self._work(
                 "redeem",
-                lambda: sell.redeem(present(presented, amount), amount, currency=currency, uid=uid),
+                lambda: sell.redeem(
+                    with_pin(present(presented, amount), pin), amount, currency=currency, uid=uid
+                ),
             )
 
     def _reader_changed(self, event: ReaderChanged) -> None:
@@ -261,7 +260,7 @@ class Console:
         else:
             shown.reader_name, shown.reader_code, shown.card_code = event.name, event.code, ""
             self._terminal.folder.save_reader_notes(
-                ReaderNotes(reader=event.name, code=event.code, detail=event.detail)
+                DeviceNotes(name=event.name, code=event.code, detail=event.detail)
             )
         if event.code and changed:
             self._terminal.record_fault(event.code, event.detail, "tap")
@@ -270,117 +269,6 @@ class Console:
         if event.code and event.code != self.shown.scanner_code:
             self._terminal.record_fault(event.code, event.detail, "scan")
         self.shown.scanner_code = event.code
-
-    def _work(self, name: str, do: Callable[[], Any]) -> None:
-        self._clear_panel()
-        self.shown.is_armed = False
-        self.shown.working = name
-        self._begin(name, do)
-
-    def _done(self, done: Done) -> None:
-        shown = self.shown
-        if done.error is not None:
-            self._failed(done.work, done.error)
-        if done.work == "beat":
-            if isinstance(done.value, messages.HeartbeatAnswer):
-                shown.site_code, shown.is_locked = "", done.value.locked
-            return
-        if done.work == "cause":
-            self._named(done.value)
-            return
-        shown.working = None
-        if done.error is not None:
-            return
-        if isinstance(done.value, Entry):
-            self._ended(done.value)
-        elif isinstance(done.value, messages.Inquiry):
-            shown.result = result_of_inquiry(done.value)
-            shown.site_code = ""
-        elif done.work == "resolve":
-            self._resolved(done.value)
-        elif done.work == "doctor":
-            shown.findings = done.value
-            self._record(done.value)
-        elif isinstance(done.value, ClosedBatch):
-            shown.batch = done.value
-        if shown.mode == "load":
-            shown.mode = "redeem"
-
-    def _ended(self, entry: Entry) -> None:
-        result = result_of(entry)
-        if self._card is not None and entry.type in {"redeem", "load"}:
-            result = named_for(result, self._card, at=entry.occurred_at)
-        self.shown.result = result
-        self._terminal.journal.mark_shown(entry.id)
-        self.shown.typed = ""
-        if result.stand_in:
-            self.shown.site_code = entry.code
-        elif result.outcome in {"unknown", "not_sent"}:
-            self._find_cause(result.code or "")
-            self.shown.site_code = result.code
-        else:
-            self.shown.site_code = ""
-
-    def _resolved(self, entries: list[Entry]) -> None:
-        """Show what came of the last sale that was resolved; the others stand in the history."""
-        sales = [entry for entry in entries if entry.type in {"redeem", "load"}]
-        self.shown.site_code = ""
-        if sales or entries:
-            self.shown.result = result_of((sales or entries)[-1])
-            self._terminal.journal.mark_shown((sales or entries)[-1].id)
-        else:
-            self.shown.hint = "nothing_pending"
-
-    def _failed(self, work: str, error: TerminalError) -> None:
-        if error.code.startswith("NFC-"):
-            self._terminal.record_fault(error.code, error.detail, "tap")
-        if isinstance(error, ConnectionFault):
-            if self.shown.site_code != error.code:
-                self._find_cause(error.code, error.detail)
-            self.shown.site_code = error.code
-        if error.code == "SW-TAMP-01":
-            self.shown.is_locked = True
-        torn = self._terminal.journal.find_torn()
-        if work == "resolve" and torn is not None:
-            self.shown.tried = torn.id
-            error = TornTap(torn.id, error.detail)
-        if work != "beat":
-            result = result_of_error(error)
-            if work == "inquire" and self._card is not None:
-                result = named_for(result, self._card, at=datetime.now(UTC))
-            self.shown.result = result
-
-    def _find_cause(self, code: str, detail: str = "") -> None:
-        """Run the tree after a failure, behind what is shown; it names the cause as soon as it is found."""
-        folder = self._terminal.folder
-        self._begin("cause", lambda: (code, detail, find_cause(folder, code)))
-
-    def _named(self, failure: tuple[str, str, Finding | None] | None) -> None:
-        if failure is None:
-            return
-        code, detail, found = failure
-        if found is not None and found.code is not None:
-            if self.shown.site_code == code:
-                self.shown.site_code = found.code
-            if self.shown.result is not None and self.shown.result.code == code:
-                self.shown.result = with_cause(self.shown.result, found)
-            code, detail = found.code, found.detail.en if found.detail else detail
-        self._terminal.record_fault(code, detail)
-
-    def _record(self, findings: list[Finding]) -> None:
-        """Keep each fault that a diagnosis found, for the heartbeat."""
-        for finding in findings:
-            if finding.code is not None and finding.status in {"fault", "warning"}:
-                self._terminal.record_fault(finding.code, finding.detail.en if finding.detail else "")
-
-    def _clear_panel(self) -> None:
-        self.shown.result = self.shown.findings = self.shown.batch = None
-
-    def _refresh(self) -> None:
-        journal = self._terminal.journal
-        self.shown.last = journal.list_last(HISTORY)
-        self.shown.queue = journal.queue()
-        self.shown.exposure = journal.exposure()
-        self.shown.torn = journal.find_torn()
-        self.shown.unknown = len(journal.list_unknown())
-        self.shown.undoable = journal.find_last_undoable()
+        self._terminal.folder.save_scanner_notes(
+            DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+        )

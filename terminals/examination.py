@@ -19,12 +19,14 @@ import msgspec
 
 from terminals import attestation, messages
 from terminals.connection import Connection
+from terminals.errors import TerminalError
 from terminals.journal import Journal
 from terminals.lock import is_driven, read_holder
 from terminals.messages import Texts
 from terminals.network import THIS_MACHINE, Machine
-from terminals.readers import ReaderError, open_reader
+from terminals.readers import Reader, open_reader
 from terminals.scan_test import last_result
+from terminals.scanners import Scanner, open_scanner
 from terminals.state import Enrolment, StateFolder
 
 if TYPE_CHECKING:
@@ -115,14 +117,24 @@ def look_at_reader(patient: Patient) -> Look:
             by = say(f"{notes.detail} (used by agent {pid})", f"{notes.detail}（进程 {pid} 占用）")
             return "fault", notes.code, by
         return "ok", None, say(f"used by agent {pid}", f"由终端程序 {pid} 使用")
-    opened = within(patient.left_s(READER_S), lambda: _open(path))
+    opened = within(patient.left_s(READER_S), lambda: _open(open_reader(path)))
     if opened is None:
         return "fault", "HW-USB-01", say(f"{path} does not answer in time", f"{path} 未及时应答")
     return "ok", None, say(opened, opened)
 
 
 def look_at_scanner(patient: Patient) -> Look:
-    """Hear what the last guided test of the scanner came to: only a person can hold a code before it."""
+    """Open the scanner, or hear of it from the agent that holds it; then tell what its last test came to.
+
+    Only a person can hold a code before it.
+    """
+    path = patient.enrolment.scanner if patient.enrolment else ""
+    if path and is_driven(patient.folder):
+        notes = patient.folder.scanner_notes()
+        if notes is not None and notes.code:
+            return "fault", notes.code, say(notes.detail, notes.detail)
+    elif path and within(patient.left_s(STEP_S), lambda: _open(open_scanner(path))) is None:
+        return "fault", "HW-USB-01", say(f"{path} does not answer in time", f"{path} 未及时应答")
     result = last_result(patient.folder)
     if result is None:
         return "skipped", None, say("test it with doctor --scan", "请用 doctor --scan 测试")
@@ -208,12 +220,12 @@ def queue_of(patient: Patient) -> messages.QueueState:
 
 def within(limit_s: float, do: Callable[[], str]) -> str | None:
     """Do something on a thread of its own and give what it gave; None when the time was over first."""
-    ended: queue.SimpleQueue[str | ReaderError] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[str | TerminalError] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             ended.put(do())
-        except ReaderError as error:
+        except TerminalError as error:
             ended.put(error)
 
     threading.Thread(target=work, name="examined", daemon=True).start()
@@ -221,18 +233,17 @@ def within(limit_s: float, do: Callable[[], str]) -> str | None:
         came = ended.get(timeout=limit_s)
     except queue.Empty:
         return None
-    if isinstance(came, ReaderError):
+    if isinstance(came, TerminalError):
         raise came
     return came
 
 
-def _open(path: str) -> str:
-    reader = open_reader(path)
+def _open(device: Reader | Scanner) -> str:
     try:
-        reader.open()
-        return reader.name
+        device.open()
+        return device.name
     finally:
-        reader.close()
+        device.close()
 
 
 def _folders(path: Path) -> list[Path]:

@@ -26,11 +26,17 @@ QUEUE_WARNING_COUNT = 1
 
 
 def tell_health(
-    *, site: Site, journal: Journal, folder: StateFolder, reader_code: str | None
+    *,
+    site: Site,
+    journal: Journal,
+    folder: StateFolder,
+    reader_code: str | None,
+    scanner_code: str | None = None,
 ) -> messages.HeartbeatAnswer:
     """Tell the site how this terminal is, with the faults since the last time; keep what it answers.
 
-    `reader_code` is the reader's fault, empty while it works, None where no reader is in use. What the site
+    `reader_code` is the reader's fault, empty while it works, None where no reader is in use; of a scanner
+    that works the last guided test is told. What the site
     lets work is kept as accepted; a refusal with SW-TAMP-01 is kept as the lock that it is, and raised.
     """
     faults = journal.list_untold_faults()
@@ -42,7 +48,9 @@ def tell_health(
         files_hash=files_hash,
         clock=datetime.now(UTC),
         queue=queue,
-        components=list_components(site, queue, reader_code, scan_test.last_result(folder)),
+        components=list_components(
+            site, queue, reader_code, scanner_code=scanner_code, scan=scan_test.last_result(folder)
+        ),
         faults=[fault for _, fault in faults],
         policy_version=folder.stand_in_notes().policy_version,
         hot_list_version=folder.hot_list().version,
@@ -84,6 +92,8 @@ def list_components(
     site: Site,
     queue: messages.QueueState,
     reader_code: str | None,
+    *,
+    scanner_code: str | None = None,
     scan: scan_test.ScanResult | None = None,
     machine: Machine = THIS_MACHINE,
 ) -> list[messages.Component]:
@@ -99,9 +109,10 @@ def list_components(
     codes["power"] = power or ""
     if reader_code is not None:
         codes["card_reader"] = reader_code
-    if scan is not None:
-        # A customer's bad code says that the scanner is well.
-        codes["scanner"] = "" if scan.code in {None, "HW-SCN-01"} else str(scan.code)
+    # A customer's bad code says that the scanner is well.
+    tested = None if scan is None else "" if scan.code in {None, "HW-SCN-01"} else str(scan.code)
+    if scanner_code is not None or tested is not None:
+        codes["scanner"] = scanner_code or tested or ""
     return [
         messages.Component(name=name, status="NEEDS_ATTENTION" if code else "AVAILABLE", code=code or None)
         for name, code in sorted(codes.items())

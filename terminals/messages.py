@@ -54,10 +54,11 @@ class SunCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="sun",
     entry: Entry | None = None
 
 
-class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="method"):
+class TokenCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="token", tag_field="method"):
     """What a finished challenge gave: valid 60 s, one use."""
 
     token: Annotated[str, Meta(min_length=1, max_length=200)]
+    pin: Pin | None = None
     entry: Entry | None = None
 
 
@@ -85,10 +86,11 @@ class NumberCard(Message, frozen=True, kw_only=True, tag="number", tag_field="me
     entry: Entry | None = None
 
 
-class QrCard(Message, frozen=True, kw_only=True, tag="qr", tag_field="method"):
+class QrCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="qr", tag_field="method"):
     """The card's printed code, a bearer secret."""
 
     code: Annotated[str, Meta(min_length=1, max_length=64)]
+    pin: Pin | None = None
     entry: Entry | None = None
 
 

@@ -60,7 +60,7 @@ def present(
     if options.number:
         return Presented(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
     if options.qr:
-        return Presented(messages.QrCard(code=options.qr, entry="keyed"))
+        return Presented(messages.QrCard(code=options.qr, pin=pin or None, entry="keyed"))
     if options.code:
         text = sys.stdin.readline() if options.code == "-" else options.code
         return Presented(card_of(text, entry="scan", pin=pin or None))

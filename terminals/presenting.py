@@ -51,9 +51,12 @@ def tapped(reader: Reader, tap: Tap) -> Presented:
 
 def with_pin(card: messages.Card, pin: str | None) -> messages.Card:
     """Add the PIN that was typed, where the kind of card takes one."""
-    if pin and isinstance(card, messages.SunCard | messages.UidCard):
-        return msgspec.structs.replace(card, pin=pin)
-    return card
+    return msgspec.structs.replace(card, pin=pin) if pin and takes_pin(card) else card
+
+
+def takes_pin(card: messages.Card) -> bool:
+    """Tell whether a PIN can go with this kind of card; a pay code has none."""
+    return not isinstance(card, messages.PayCodeCard)
 
 
 def wait_for_tap(

@@ -28,7 +28,7 @@ from terminals.results import Exit
 from terminals.scanners import Scanned, ScannerChanged
 from terminals.scanners.watch import ScannerWatch
 from terminals.screen import Screen, Wake, run_screen
-from terminals.state import ReaderNotes, StateFolder
+from terminals.state import DeviceNotes, StateFolder
 from terminals.terminal import Terminal
 from terminals.view import draw
 from terminals.watch import Done, Event, Events, ReaderChanged, ReaderWatch, Tapped, Work
@@ -147,7 +147,9 @@ class Headless:
             while not is_ended():
                 if time.monotonic() >= beat_at:
                     self._work.begin("resolve", self._terminal.transactions.resolve)
-                    self._work.begin("beat", lambda: self._terminal.tell_health(self._reader_code))
+                    self._work.begin(
+                        "beat", lambda: self._terminal.tell_health(self._reader_code, self._code_of_scanner())
+                    )
                     beat_at = time.monotonic() + INTERVAL_S
                 event = self._events.next(TICK_S)
                 if event is not None:
@@ -157,6 +159,9 @@ class Headless:
             if self._scanner is not None:
                 self._scanner.stop()
             self._work.stop()
+
+    def _code_of_scanner(self) -> str | None:
+        return self._scanner_code if self._scanner is not None else None
 
     def _act(self, event: Event) -> None:
         if isinstance(event, Tapped):
@@ -191,6 +196,8 @@ class Headless:
             if event.code:
                 self._terminal.record_fault(event.code, event.detail, "scan")
         self._scanner_code = event.code
+        notes = DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+        self._terminal.folder.save_scanner_notes(notes)
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         is_card = event.code.startswith("NFC-")
@@ -200,7 +207,7 @@ class Headless:
                 self._terminal.record_fault(event.code, event.detail, "tap")
         if not is_card:
             self._reader_code = event.code
-            notes = ReaderNotes(reader=event.name, code=event.code, detail=event.detail)
+            notes = DeviceNotes(name=event.name, code=event.code, detail=event.detail)
             self._terminal.folder.save_reader_notes(notes)
 
     def _done(self, done: Done) -> None:

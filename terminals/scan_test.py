@@ -31,7 +31,7 @@ SAID: dict[Shape, Texts] = {
     "surrounded": Texts(
         en="a prefix or suffix is added: only Enter may follow a code", zh="多了前缀或后缀：码后只应有回车"
     ),
-    "case": Texts(en="capitals are swapped: Caps Lock, or a setting", zh="大小写互换：大写锁定或扫描器设置"),
+    "case": Texts(en="capitals are swapped: Caps Lock, or a setting", zh="大小写互换：大写锁定或扫码器设置"),
     "wide": Texts(en="full-width letters: switch the input method off", zh="收到全角字符：请关闭输入法"),
     "keyboard": Texts(en="the keyboard layout is not US", zh="键盘布局不是美式"),
     "other": Texts(en="another code than the test code was scanned", zh="扫到的不是测试码"),

@@ -15,6 +15,7 @@ from terminals.batches import ClosedBatch
 from terminals.examination import Finding
 from terminals.journal import Entry
 from terminals.keying import Keying
+from terminals.pin_entry import PinEntry
 from terminals.results import Result
 
 Mode = Literal["redeem", "load", "balance"]
@@ -52,6 +53,8 @@ class Shown:
     card_code: str = ""
     scanner_code: str | None = None
     keying: Keying | None = None
+    pin: PinEntry | None = None
+    is_pin_typed: bool = False
     site_code: str | None = None
     is_locked: bool = False
     is_ended: bool = False

@@ -70,10 +70,10 @@ class HotListNotes(msgspec.Struct, frozen=True, kw_only=True):
     fingerprints: frozenset[str] = frozenset()
 
 
-class ReaderNotes(msgspec.Struct, frozen=True, kw_only=True):
-    """How the reader is, told by the agent that holds it; `code` is empty while it works."""
+class DeviceNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """How reader or scanner is, told by the agent that holds it; `code` is empty while it works."""
 
-    reader: str
+    name: str
     code: str = ""
     detail: str = ""
 
@@ -88,6 +88,7 @@ class StateFolder:
         self.journal_file = self.path / "journal.sqlite"
         self.site_file = self.path / "site.json"
         self.reader_file = self.path / "reader.json"
+        self.scanner_file = self.path / "scanner.json"
         self.stand_in_file = self.path / "stand-in.json"
         self.hot_list_file = self.path / "hot-list.json"
         self.lock_file = self.path / "agent.lock"
@@ -169,16 +170,28 @@ class StateFolder:
         """Keep the hot list."""
         write_durably(self.hot_list_file, msgspec.json.encode(notes))
 
-    def reader_notes(self) -> ReaderNotes | None:
+    def reader_notes(self) -> DeviceNotes | None:
         """Read how the reader is, as the agent that holds it wrote down."""
-        try:
-            return msgspec.json.decode(self.reader_file.read_bytes(), type=ReaderNotes)
-        except (OSError, msgspec.MsgspecError):
-            return None
+        return _read_device(self.reader_file)
 
-    def save_reader_notes(self, notes: ReaderNotes) -> None:
+    def save_reader_notes(self, notes: DeviceNotes) -> None:
         """Keep how the reader is."""
         write_durably(self.reader_file, msgspec.json.encode(notes))
+
+    def scanner_notes(self) -> DeviceNotes | None:
+        """Read how the scanner is, as the agent that holds it wrote down."""
+        return _read_device(self.scanner_file)
+
+    def save_scanner_notes(self, notes: DeviceNotes) -> None:
+        """Keep how the scanner is."""
+        write_durably(self.scanner_file, msgspec.json.encode(notes))
+
+
+def _read_device(file: Path) -> DeviceNotes | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=DeviceNotes)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -121,15 +121,26 @@ class Terminal:
         self.transactions.resolve()
         return close_batch(self.site, self.journal)
 
-    def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready."""
-        heard = self._hear(reader_code)
+    def tell_health(
+        self, reader_code: str | None, scanner_code: str | None = None
+    ) -> messages.HeartbeatAnswer:
+        """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready.
+
+        A code is empty while its device works, None where the agent uses none.
+        """
+        heard = self._hear(reader_code, scanner_code)
         self.transactions.upload()
         self.keep_ready(heard)
         return heard
 
-    def _hear(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        heard = tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+    def _hear(self, reader_code: str | None, scanner_code: str | None) -> messages.HeartbeatAnswer:
+        heard = tell_health(
+            site=self.site,
+            journal=self.journal,
+            folder=self.folder,
+            reader_code=reader_code,
+            scanner_code=scanner_code,
+        )
         # A standby that was promoted has another name now.
         self.enrolment = self.folder.enrolment()
         return heard
@@ -161,7 +172,7 @@ class Terminal:
         if not (notes.locked or notes.standby or changed):
             return
         try:
-            answer = self._hear(None)
+            answer = self._hear(None, None)
         except Refused as refusal:
             raise StateError(refusal.code, refusal.detail) from refusal
         except ConnectionFault as fault:

@@ -29,7 +29,7 @@ _STEPS = (
     ("The large one reads and the small one does not: wipe the window (HW-SCN-02).",
      "大码能读、小码不能读：请擦拭扫描窗（HW-SCN-02）。"),
     ("Neither reads: wipe, try again; then use the standby scanner (HW-SCN-03).",
-     "都不能读：擦拭后再试；仍不行请用备用扫描器（HW-SCN-03）。"),
+     "都不能读：擦拭后再试；仍不行请用备用扫码器（HW-SCN-03）。"),
     ("It reads, but arrives changed: scan the reset code below, then these settings (HW-SCN-04).",
      "能读但内容被改变：先扫下面的复位码，再按以下设置（HW-SCN-04）。"),
 )  # fmt: skip
@@ -51,12 +51,12 @@ def sheet_html() -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Scanner test sheet</title>"
         f"<style>{_STYLE}</style></head><body>"
-        "<h1>Scanner test sheet <span lang='zh-Hans'>扫描器测试页</span></h1>"
+        "<h1>Scanner test sheet <span lang='zh-Hans'>扫码器测试页</span></h1>"
         f"<div class='codes'><div class='large'>{code}</div><div class='small'>{code}</div></div>"
         f"<p><code>{TEST_CODE}</code></p><ol>{steps}</ol>"
-        "<h2>Reset code of this scanner <span lang='zh-Hans'>本扫描器的复位码</span></h2>"
+        "<h2>Reset code of this scanner <span lang='zh-Hans'>本扫码器的复位码</span></h2>"
         "<div class='paste'>Paste the “factory defaults” code of the scanner's own manual here."
-        "<br><span lang='zh-Hans'>请将扫描器说明书中的“恢复出厂设置”码贴在此处。</span></div>"
+        "<br><span lang='zh-Hans'>请将扫码器说明书中的“恢复出厂设置”码贴在此处。</span></div>"
         f"<h2>Settings <span lang='zh-Hans'>设置</span></h2>{settings}</body></html>\n"
     )
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from terminals import messages, recovery
 from terminals.amounts import Language
@@ -25,8 +24,9 @@ from terminals.lock import AgentLock
 from terminals.messages import Texts
 from terminals.readers import open_reader
 from terminals.results import Exit, no_card
-from terminals.scan_source import Source, keyboard, serial_port
 from terminals.scan_test import ScanResult, guide, save_result
+from terminals.scanners import Scanner, next_code, open_scanner
+from terminals.scanners.typed import TypedScanner
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 from terminals.test_sheet import sheet_html
@@ -89,9 +89,11 @@ def _test_scanner(folder: StateFolder, options: argparse.Namespace) -> int:
         print(getattr(said, language), file=sys.stderr, flush=True)
 
     codes: list[str] = []
-    with _source(options.scanner) as source:
-        result = guide(lambda: source.next(SCAN_S), tell, codes.append, customer_fails=options.customer)
     folder.make()
+    with _scanner(folder, options.scanner) as scanner:
+        result = guide(
+            lambda: next_code(scanner, SCAN_S), tell, codes.append, customer_fails=options.customer
+        )
     save_result(folder, result)
     _record(
         folder, [Finding(step="scanner", status="fault", code=code, detail=result.detail) for code in codes]
@@ -145,12 +147,19 @@ def _test_card(folder: StateFolder, options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _source(device: str | None) -> Iterator[Source]:
-    source = keyboard(sys.stdin.fileno()) if device is None else serial_port(Path(device))
-    try:
-        yield source
-    finally:
-        source.close()
+def _scanner(folder: StateFolder, named: str | None) -> Iterator[Scanner]:
+    """Take the scanner that is named, else the terminal's own, else one that types into this command."""
+    path = named or (folder.enrolment().scanner if folder.enrolment_file.exists() else "")
+    if not path:
+        yield TypedScanner(sys.stdin.fileno())
+        return
+    with AgentLock(folder, "interactive"):
+        scanner = open_scanner(path)
+        try:
+            scanner.open()
+            yield scanner
+        finally:
+            scanner.close()
 
 
 def _record(folder: StateFolder, findings: list[Finding]) -> None:

@@ -118,8 +118,12 @@ def _hint(shown: Shown, width: int) -> Row:
         return [(_fit(f" {text(f'working_{shown.working}', language)}", width), "ask")]
     if shown.keying is not None:
         return _keying(shown.keying, shown, width)
+    if shown.pin is not None:
+        typed = f" {text('key_pin', language)}: {'*' * len(shown.pin.typed)}_   {text('key_keys', language)}"
+        return [(_fit(_cut(typed, width), width), "ask")]
     if shown.is_armed:
-        return [(_fit(f" >>> {text('armed', language)}   {text('armed_more', language)}", width), "armed")]
+        more = text("pin_typed" if shown.is_pin_typed else "armed_more", language)
+        return [(_fit(_cut(f" >>> {text('armed', language)}   {more}", width), width), "armed")]
     if shown.hint:
         return [(f" {text(shown.hint, language)}", "warn")]
     if shown.card_code:

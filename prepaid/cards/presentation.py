@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from prepaid.cards import numbers, pay_codes
 from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, verify_sun
 from prepaid.cards.keys import file_key_of, keyring
+from prepaid.cards.models import Credential
 from prepaid.keys import site_keys
 from terminals import messages
 
@@ -38,6 +41,7 @@ class Presentation:
 def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
     """Work out whose credential is presented and check what needs no database: MAC and check digits.
 
+    A PIN beside anything but a number costs one read, for the number that it belongs to.
     `at` is the moment of the call; without it a rotating code cannot be checked and is refused.
     A secret is never compared here but in constant time: the database finds keyed hashes by their index.
     """
@@ -51,8 +55,12 @@ def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
             if code is None:
                 return Presentation("qr", refusal="card_unknown")
             keys = site_keys()
+            lookup = keys.qr_lookup(code)
             return Presentation(
-                "qr", lookup=keys.qr_lookup(code), fingerprint=keys.fingerprint("qr", code.encode())
+                "qr",
+                lookup=lookup,
+                pin_mac=_pin_mac_beside("qr", lookup, card.pin),
+                fingerprint=keys.fingerprint("qr", code.encode()),
             )
         case messages.UidCard():
             keys, uid = site_keys(), bytes.fromhex(card.uid)
@@ -60,11 +68,12 @@ def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
             return Presentation(
                 "uid",
                 lookup=lookup,
-                pin_mac=_pin_mac(lookup, card.pin),
+                pin_mac=_pin_mac_beside("uid", lookup, card.pin),
                 fingerprint=keys.fingerprint("uid", uid),
             )
         case messages.TokenCard():
-            return Presentation("token", lookup=site_keys().token_lookup(card.token))
+            lookup = site_keys().token_lookup(card.token)
+            return Presentation("token", lookup=lookup, pin_mac=_pin_mac_beside("token", lookup, card.pin))
         case messages.PayCodeCard():
             return _present_pay_code(card.code, at)
 
@@ -99,7 +108,7 @@ def _present_sun(uri: str, pin: str | None) -> Presentation:
         lookup=lookup,
         counter=identity.counter,
         key_version=version,
-        pin_mac=_pin_mac(lookup, pin),
+        pin_mac=_pin_mac_beside("sun", lookup, pin),
         fingerprint=keys.fingerprint("uid", identity.uid),
     )
 
@@ -127,6 +136,20 @@ def _present_number(typed: str, typed_pin: str | None) -> Presentation:
         pin_mac=_pin_mac(lookup, typed_pin),
         fingerprint=keys.fingerprint("number", number.encode()),
     )
+
+
+def _pin_mac_beside(method: str, lookup: bytes, typed: str | None) -> bytes | None:
+    """Make the MAC of a PIN that was typed beside a chip or a code: a card has one PIN, its number's.
+
+    The number has to be found for that, so that this alone reads the database.
+    """
+    if typed is None:
+        return None
+    shown = Q(card__credentials__method=method, card__credentials__lookup=lookup)
+    if method == "token":
+        shown = Q(card__credentials__proof__lookup=lookup)
+    number = Credential.objects.filter(shown, method="number").values_list("lookup", flat=True).first()
+    return _pin_mac(lookup if number is None else bytes(number), typed)
 
 
 def _pin_mac(lookup: bytes, typed: str | None) -> bytes | None:

@@ -141,8 +141,6 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
                 card=card,
                 method=tap.method,
                 lookup=bytes(tap.lookup),
-                # The card's one PIN: each credential keeps its own MAC of it, and counts its own wrong tries.
-                pin_mac=keys.pin_mac(bytes(tap.lookup), pin),
                 fingerprint=None if tap.fingerprint is None else bytes(tap.fingerprint),
                 counter=-1 if tap.counter is None else tap.counter,
                 key_version=tap.key_version,

@@ -42,10 +42,11 @@ def why_not_ready(terminal: Terminal, *, hot_list_version: int, at: datetime) ->
 
 
 def promote(
-    standby_id: UUID, failed_id: UUID, *, actor: str, note: str, hot_list_version: int = 0, at: datetime
+    standby_id: UUID, failed_id: UUID, *, actor: str, note: str, hot_list_version: int, at: datetime
 ) -> Terminal:
     """Put a spare in the place of a failed terminal: its name, its till, its work. The failed one is locked.
 
+    `hot_list_version` is the one that the site has now.
     Locks the store, then both terminals in the order of their ids. Raises StandbyNotReady (BAK-01) and
     PromotionRefused; then nothing changed.
     """

@@ -72,9 +72,27 @@ def open_scanner(path: str) -> Scanner:
             from terminals.scanners.serial_port import SerialScanner
         except ImportError as error:
             raise ScannerError(
-                "HW-DRV-01", f"{error.name or 'serial'} is missing: pip install -r terminals/requirements.txt"
+                "HW-DRV-01",
+                f"{error.name or 'serial'} is missing: pip install -r terminals/requirements.txt",
+                detail_zh=f"缺少 {error.name or 'serial'}：pip install -r terminals/requirements.txt",
             ) from error
         name, _, speed = device.partition(":")
         if not speed or speed.isdecimal():
             return SerialScanner(name, baud=int(speed or 9600))
-    raise ScannerError("HW-DRV-01", f"{path!r} is no scanner: say serial:/dev/ttyACM0 or hid:/dev/input/...")
+    raise ScannerError(
+        "HW-DRV-01",
+        f"{path!r} is no scanner: say serial:/dev/ttyACM0 or hid:/dev/input/...",
+        detail_zh=f"{path!r} 不是扫码器：请写 serial:/dev/ttyACM0 或 hid:/dev/input/...",
+    )
+
+
+def next_code(scanner: Scanner, within_s: float) -> str | None:
+    """Give the next code; None when none came in time. Raises ScannerError."""
+    stop = threading.Event()
+    timer = threading.Timer(within_s, stop.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        return scanner.wait_for_code(stop=stop)
+    finally:
+        timer.cancel()

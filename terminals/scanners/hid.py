@@ -127,10 +127,10 @@ class HidScanner:
             return
         except OSError as error:
             self.close()
-            raise ScannerError("HW-USB-01", f"{self._device} went: {error.strerror}") from error
+            raise _gone(self._device) from error
         if not records:
             self.close()
-            raise ScannerError("HW-USB-01", f"{self._device} went")
+            raise _gone(self._device)
         ended = [self._keys.on_key(key, value) for key, value in keys_of(records)]
         self._codes += [code for code in ended if code is not None]
 
@@ -141,13 +141,25 @@ class HidScanner:
             self.open()
 
 
+def _gone(device: str) -> ScannerError:
+    return ScannerError("HW-USB-01", f"{device} went", detail_zh=f"{device} 已断开")
+
+
 def _error_of(error: OSError, device: str) -> ScannerError:
     if error.errno in {errno.EACCES, errno.EPERM}:
         return ScannerError(
             "HW-DRV-01",
             f"{device} may not be opened: take the udev rules of docs/terminals.md, or add this user to the "
             "group input and log in again",
+            detail_zh=f"没有打开 {device} 的权限：请按 docs/terminals.md 设置 udev 规则，"
+            "或将本用户加入 input 组并重新登录",
         )
     if error.errno == errno.EBUSY:
-        return ScannerError("HW-DRV-01", f"{device} is grabbed by another program: close it")
-    return ScannerError("HW-USB-01", f"{device}: {error.strerror}")
+        said, said_zh = (
+            f"{device} is grabbed by another program: close it",
+            f"{device} 被其他程序独占：请关闭该程序",
+        )
+        return ScannerError("HW-DRV-01", said, detail_zh=said_zh)
+    return ScannerError(
+        "HW-USB-01", f"{device}: {error.strerror}", detail_zh=f"{device} 没有应答（{error.strerror}）"
+    )

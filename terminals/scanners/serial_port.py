@@ -1,6 +1,6 @@
 """Scanners on a serial port, real or over USB: each code ends with CR, LF or 80 ms without a byte.
 
-Knows pyserial and the ends of codes; must not know what a code stands for.
+Knows pyserial; must not know what a code stands for.
 """
 
 from __future__ import annotations
@@ -12,46 +12,10 @@ import time
 
 import serial
 
-from terminals.scanners import CODE_LENGTH_MAX, REOPEN_INTERVAL_S, ScannerError
+from terminals.scanners import REOPEN_INTERVAL_S, ScannerError
+from terminals.scanners.codes import Splitter
 
 IDLE_S = 0.08
-END_BYTES = b"\r\n"
-
-
-class Splitter:
-    """Cuts a stream of bytes into codes; what is longer than any code is dropped whole."""
-
-    def __init__(self) -> None:
-        self._begun = bytearray()
-        self._is_too_long = False
-        self._whole: list[str] = []
-
-    @property
-    def has_begun(self) -> bool:
-        """Tell whether a code has begun that has no end yet."""
-        return bool(self._begun) or self._is_too_long
-
-    def feed(self, received: bytes) -> None:
-        """Take bytes as they came."""
-        for byte in received:
-            if byte in END_BYTES:
-                self.end()
-            elif len(self._begun) >= CODE_LENGTH_MAX:
-                self._is_too_long = True
-            else:
-                self._begun.append(byte)
-
-    def end(self) -> None:
-        """End the code that has begun, as an end byte or a silence does."""
-        text = self._begun.decode("utf-8", errors="replace").strip()
-        if text and not self._is_too_long:
-            self._whole.append(text)
-        self._begun.clear()
-        self._is_too_long = False
-
-    def next(self) -> str | None:
-        """Take the first whole code; None where there is none yet."""
-        return self._whole.pop(0) if self._whole else None
 
 
 class SerialScanner:
@@ -96,7 +60,11 @@ class SerialScanner:
             except (OSError, TypeError) as error:
                 # pyserial reads from nothing once the device is gone, hence the TypeError.
                 self.close()
-                raise ScannerError("HW-USB-01", f"{self._port_name} went: {error}") from error
+                raise ScannerError(
+                    "HW-USB-01",
+                    f"{self._port_name} went: {error}",
+                    detail_zh=f"{self._port_name} 已断开：{error}",
+                ) from error
             if received:
                 self._splitter.feed(received)
             elif self._splitter.has_begun:
@@ -113,8 +81,12 @@ class SerialScanner:
 def _error_of(error: serial.SerialException, port: str) -> ScannerError:
     if error.errno in {errno.EACCES, errno.EPERM}:
         return ScannerError(
-            "HW-DRV-01", f"{port} may not be opened: add this user to the group dialout and log in again"
+            "HW-DRV-01",
+            f"{port} may not be opened: add this user to the group dialout and log in again",
+            detail_zh=f"没有打开 {port} 的权限：请将本用户加入 dialout 组并重新登录",
         )
     if error.errno in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK} or "lock" in str(error):
-        return ScannerError("HW-DRV-01", f"{port} is used by another program: close it")
-    return ScannerError("HW-USB-01", f"{port}: {error.strerror or error}")
+        said, said_zh = f"{port} is used by another program: close it", f"{port} 被其他程序占用：请关闭该程序"
+        return ScannerError("HW-DRV-01", said, detail_zh=said_zh)
+    why = error.strerror or error
+    return ScannerError("HW-USB-01", f"{port}: {why}", detail_zh=f"{port} 没有应答（{why}）")

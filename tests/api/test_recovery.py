@@ -10,14 +10,19 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.utils import timezone
 
+from prepaid.cards.hot_list import hot_list_version
+from prepaid.cards.lifecycle import change_state
 from prepaid.ledger.models import LedgerAccount
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.enrolment import create_code
+from prepaid.stores.errors import StandbyNotReady
 from prepaid.stores.models import Terminal as TerminalRow
+from prepaid.stores.policy import set_stand_in
 from prepaid.stores.standby import promote
 from terminals import messages
 from terminals.errors import JournalError, Refused
@@ -27,6 +32,7 @@ from terminals.state import StateFolder
 from terminals.terminal import Terminal, enrol
 from terminals.transactions import Patience
 from tests.api.conftest import Till
+from tests.offline import LIMITS
 from tests.shop import assert_ledger_is_clean
 from tests.web.conftest import Server
 
@@ -75,7 +81,7 @@ class Pair:
 
     def promote(self) -> None:
         ids = self.spare.enrolment.terminal_id, self.failed.enrolment.terminal_id
-        promote(*ids, actor="m-1", note="it fell", at=timezone.now())
+        promote(*ids, actor="m-1", note="it fell", hot_list_version=hot_list_version(), at=timezone.now())
 
 
 @pytest.fixture
@@ -133,6 +139,44 @@ def test_what_a_failed_terminal_left_is_sent_once_by_its_successor(pair: Pair) -
         }
         assert pair.balance() == 9_000
     assert_ledger_is_clean()
+
+
+def test_what_a_failed_terminal_sold_offline_is_told_once_by_its_successor(pair: Pair, till: Till) -> None:
+    set_stand_in(till.shop.store, LIMITS, actor="m-1", at=timezone.now())
+    pair.failed.tell_health(None)
+    folder = pair.failed.folder
+    folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site="http://127.0.0.1:1"))
+    with Terminal(folder, patience=Patience(attempts=1)) as cut_off:
+        sold = cut_off.transactions.redeem(pair.card, 700)
+    assert (sold.state, pair.balance()) == ("stand_in", 10_000)
+    pair.promote()
+
+    for _ in range(2):
+        done = recover(pair.spare, folder.journal_file)
+
+        assert (done.error, done.left) == (None, [])
+        assert [(entry.id, entry.answer and entry.answer.outcome) for entry in done.resolved] == [
+            (sold.id, "approved")
+        ]
+        assert pair.balance() == 9_300
+    assert_ledger_is_clean()
+
+
+def test_spare_with_an_old_hot_list_is_promoted_once_it_has_the_new_one(pair: Pair, till: Till) -> None:
+    stolen = till.issue().card
+    change_state(stolen.id, "report_lost", actor="m-1", at=timezone.now(), reason="lost")
+    spare = TerminalRow.objects.filter(pk=pair.spare.enrolment.terminal_id)
+    spare.update(synchronised_at=timezone.now() - timedelta(minutes=6))
+
+    with pytest.raises(StandbyNotReady, match="hot list"):
+        pair.promote()
+    pair.spare.tell_health(None)
+    pair.spare.tell_health(None)
+    pair.promote()
+
+    assert pair.spare.folder.hot_list().version == hot_list_version()
+    assert pair.spare.folder.hot_list().fingerprints
+    assert spare.get().state == "active"
 
 
 def test_a_journal_whose_log_was_never_folded_is_read_with_its_log(pair: Pair, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def beat(terminal: Terminal, *, at: datetime, hot_list: int = 0, held: int = 0) 
 
 
 def put_in_place(shop: Shop, spare: Terminal, **changed: Any) -> Terminal:
-    values: dict[str, Any] = {"actor": "m-1", "note": "the screen broke", "at": NOON}
+    values: dict[str, Any] = {"actor": "m-1", "note": "the screen broke", "hot_list_version": 0, "at": NOON}
     return promote(spare.pk, shop.terminal.pk, **values | changed)
 
 
@@ -120,7 +120,7 @@ def test_only_a_standby_of_the_same_store_replaces_a_terminal_in_use(shop: Shop)
         with pytest.raises(PromotionRefused):
             put_in_place(shop, standby, note=note)
     with pytest.raises(PromotionRefused):
-        promote(shop.terminal.pk, spare.pk, actor="m-1", note="x", at=NOON)
+        promote(shop.terminal.pk, spare.pk, actor="m-1", note="x", hot_list_version=0, at=NOON)
     assert as_it_was(shop, spare)
 
 

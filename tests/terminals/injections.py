@@ -22,8 +22,9 @@ from terminals.journal import Journal
 from terminals.lock import AgentLock
 from terminals.network import Machine
 from terminals.readers import ReaderError
-from terminals.scan_source import keyboard, serial_port
 from terminals.scan_test import TEST_CODE, guide
+from terminals.scanners import next_code, open_scanner
+from terminals.scanners.typed import TypedScanner
 from terminals.simulator.device import Injected
 from terminals.state import StateFolder
 from terminals.terminal import Terminal, enrol
@@ -156,31 +157,32 @@ def complained_of(table: Table) -> str | None:
 def scanned(*codes: str, customer_fails: bool = False) -> str | None:
     """Scan codes at a serial port, none of them where there are none, and give what the test comes to."""
     with scanner() as (path, port):
-        source = serial_port(Path(path))
+        plugged = open_scanner(f"serial:{path}")
+        plugged.open()
         waiting = list(codes)
 
         def scan() -> str | None:
             if waiting:
                 os.write(port, waiting.pop(0).encode() + b"\r")
-                return source.next(5.0)
-            return source.next(0.02)
+                return next_code(plugged, 5.0)
+            return next_code(plugged, 0.02)
 
         try:
             return guide(scan, lambda said: None, customer_fails=customer_fails).code
         finally:
-            source.close()
+            plugged.close()
 
 
 def left_to_clean(bench: Bench) -> str | None:
     """Nothing comes three times; then the person goes to fetch a cloth."""
     inside, outside = os.pipe()
-    tries = iter([0.02] * 3)
+    tries, typed = iter([0.02] * 3), TypedScanner(inside)
 
     def scan() -> str | None:
         limit_s = next(tries, None)
         if limit_s is None:
             os.close(outside)
-        return keyboard(inside).next(limit_s or 5.0)
+        return next_code(typed, limit_s or 5.0)
 
     try:
         return guide(scan, lambda said: None).code

@@ -285,7 +285,7 @@ def test_a_reader_fault_names_itself_and_selling_goes_on_when_it_is_back(
     person.console.on_event(ReaderChanged("usb", "HW-USB-01", "ENODEV"))
     seen = person.sees()
     assert "HW-USB-01" in seen
-    assert "Reader unplugged: push the cable in firmly" in seen
+    assert "Reader or scanner unplugged: push the cable in firmly" in seen
     assert "Money moved: no" in seen
     person.console.on_event(ReaderChanged("usb"))
     assert "HW-USB-01" not in person.sees()

@@ -20,8 +20,8 @@ from terminals.journal import Journal
 from terminals.lock import AgentLock
 from terminals.network import Machine, gateway_to, has_link
 from terminals.readers import Tap, open_reader
-from terminals.state import ReaderNotes, StateFolder
-from tests.terminals.broken_parts import tls_server
+from terminals.state import DeviceNotes, StateFolder
+from tests.terminals.broken_parts import scanner, tls_server
 from tests.terminals.recording_site import RecordingSite
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -146,8 +146,21 @@ def test_a_reader_that_is_none(folder: StateFolder, machine: Machine) -> None:
 def test_the_reader_of_a_running_agent_is_not_taken_from_it(folder: StateFolder, machine: Machine) -> None:
     with AgentLock(folder, "headless"):
         assert diagnosed(folder, machine, "nonsense:0") == (None, None)
-        folder.save_reader_notes(ReaderNotes(reader="usb", code="HW-USB-01", detail="ENODEV"))
+        folder.save_reader_notes(DeviceNotes(name="usb", code="HW-USB-01", detail="ENODEV"))
         assert diagnosed(folder, machine) == ("reader", "HW-USB-01")
+
+
+def test_a_scanner_that_is_pulled_out_is_named_and_one_that_is_held_is_asked_of_its_agent(
+    folder: StateFolder, machine: Machine
+) -> None:
+    with scanner() as (path, _port):
+        folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), scanner=f"serial:{path}"))
+        assert diagnosed(folder, machine) == (None, None)
+    assert diagnosed(folder, machine) == ("scanner", "HW-USB-01")
+    with AgentLock(folder, "headless"):
+        assert diagnosed(folder, machine) == (None, None)
+        folder.save_scanner_notes(DeviceNotes(name=path, code="HW-DRV-01", detail="EBUSY"))
+        assert diagnosed(folder, machine) == ("scanner", "HW-DRV-01")
 
 
 def test_a_terminal_that_is_not_enrolled(tmp_path: Path, machine: Machine) -> None:

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terminals.scanners import CODE_LENGTH_MAX, Scanned, ScannerChanged, ScannerError, open_scanner
+from terminals.scanners.codes import Splitter
 from terminals.scanners.hid import EVENT, PLAIN, PRESSED, RELEASED, SHIFTED, HidScanner, KeyReader
-from terminals.scanners.serial_port import SerialScanner, Splitter
+from terminals.scanners.serial_port import SerialScanner
 from terminals.scanners.watch import ScannerWatch
 from terminals.watch import Event, Events
 

@@ -16,9 +16,9 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from terminals.journal import Journal
-from terminals.readers import ReaderError
-from terminals.scan_source import serial_port
 from terminals.scan_test import KEYBOARDS, TEST_CODE, guide, last_result, shape_of
+from terminals.scanners import ScannerError, next_code, open_scanner
+from terminals.scanners.typed import TypedScanner
 from terminals.state import StateFolder
 from terminals.test_sheet import sheet_html
 from tests.terminals.broken_parts import scanner
@@ -64,21 +64,27 @@ def test_the_guided_test_counts_and_tells_what_to_do() -> None:
 
 def test_a_scanner_that_is_pulled_out_is_named() -> None:
     with scanner() as (path, _port):
-        source = serial_port(Path(path))
-    with pytest.raises(ReaderError) as raised:
-        source.next(5.0)
-    source.close()
+        plugged = open_scanner(f"serial:{path}")
+        plugged.open()
+    with pytest.raises(ScannerError) as raised:
+        next_code(plugged, 5.0)
+    plugged.close()
     assert raised.value.code == "HW-USB-01"
+    assert "已断开" in raised.value.detail_zh
 
 
-def test_a_code_without_an_end_is_taken_after_a_moment_of_silence() -> None:
-    with scanner() as (path, port):
-        source = serial_port(Path(path))
-        os.write(port, b"ABC")
-        assert source.next(5.0) == "ABC"
-        os.write(port, b"one\r\ntwo\n")
-        assert (source.next(5.0), source.next(5.0), source.next(0.01)) == ("one", "two", None)
-        source.close()
+def test_a_typed_code_ends_with_enter_or_with_the_input() -> None:
+    inside, outside = os.pipe()
+    typed = TypedScanner(inside)
+    os.write(outside, b"one\r\ntwo\nthr")
+    assert (next_code(typed, 5.0), next_code(typed, 5.0), next_code(typed, 0.01)) == ("one", "two", None)
+    os.write(outside, b"ee")
+    os.close(outside)
+
+    assert next_code(typed, 5.0) == "three"
+    with pytest.raises(EOFError):
+        next_code(typed, 5.0)
+    os.close(inside)
 
 
 def test_the_scanner_is_tested_by_command_and_the_diagnosis_remembers(agent: Agent) -> None:

@@ -5,7 +5,7 @@ Knows words and what a page shows; how a terminal is, and what may be done, is d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from prepaid.cards.hot_list import hot_list_version
 from prepaid.money import Money, format_amount
 from prepaid.reports.faults import DIMENSIONS, Dimension, Ranked, list_trainees, rank_faults
 from prepaid.settlement.exceptions import list_open
@@ -174,9 +175,7 @@ def terminal(request: StaffRequest, staff: Staff, terminal_id: UUID) -> HttpResp
         "can_unlock": shown.state == Terminal.State.LOCKED and replacement is None,
         "replacement": replacement,
         "stood_in": shown.replaced.select_related("failed").first(),
-        "spares": [(each, not why_not_ready(each, hot_list_version=0, at=at)) for each in spares]
-        if can_fail
-        else [],
+        "spares": _readiness(spares, at) if can_fail else [],
     }
     return render(request, "office/terminal.html", context)
 
@@ -224,9 +223,23 @@ def promote_terminal(request: StaffRequest, staff: Staff, terminal_id: UUID) -> 
     return _done(
         request,
         terminal_id,
-        partial(promote, standby_id, terminal_id, actor=staff.code, note=note, at=timezone.now()),
+        partial(
+            promote,
+            standby_id,
+            terminal_id,
+            actor=staff.code,
+            note=note,
+            hot_list_version=hot_list_version(),
+            at=timezone.now(),
+        ),
         _("The standby took over name and till. Send what this one left with “recover --journal” there."),
     )
+
+
+def _readiness(spares: Iterable[Terminal], at: datetime) -> list[tuple[Terminal, bool]]:
+    """Tell of each spare whether it could take over now."""
+    version = hot_list_version()
+    return [(spare, not why_not_ready(spare, hot_list_version=version, at=at)) for spare in spares]
 
 
 def line_of(shown: Terminal, strip: Strip, at: datetime) -> Line:

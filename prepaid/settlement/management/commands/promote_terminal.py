@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from prepaid.cards.hot_list import hot_list_version
 from prepaid.stores.errors import PromotionRefused, StandbyNotReady
 from prepaid.stores.management.commands.enrolment_code import find_store
 from prepaid.stores.models import Terminal
@@ -37,7 +38,12 @@ class Command(BaseCommand):
             raise CommandError(f"{len(spares)} spares answer to that: name one with --standby.")
         try:
             promoted = promote(
-                spares[0].id, failed.id, actor=options["by"], note=options["reason"], at=timezone.now()
+                spares[0].id,
+                failed.id,
+                actor=options["by"],
+                note=options["reason"],
+                hot_list_version=hot_list_version(),
+                at=timezone.now(),
             )
         except (StandbyNotReady, PromotionRefused) as error:
             raise CommandError(f"{error.code}: {error}") from error
