@@ -6,13 +6,16 @@ Knows what is presented and under which terms; must not know stores, tenders, HT
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from prepaid.cards.offer import Offer
 from prepaid.cards.rules.models import InterestRate, Rule, RuleSet
 from prepaid.identifiers import uuid7
 
 __all__ = (
-    "Account", "Card", "CardEvent", "Credential", "Holder", "InterestRate", "Program", "Rule", "RuleSet",
+    "Account", "Card", "CardEvent", "Credential", "Holder", "InterestRate", "Offer", "Program", "Rule",
+    "RuleSet",
 )  # fmt: skip
 
 
@@ -74,11 +77,25 @@ class Program(models.Model):
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
     # What the law asks of these cards, by date; null means that no law was chosen.
     rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True)
-
     # Where value of these cards may be moved to: other cards of any program, of this one, or nowhere.
     moves_to = models.CharField(max_length=12, choices=MovesTo.choices, default=MovesTo.ANY)
     # Whether an exchanged card makes value spendable again that had expired.
     reactivates_expired = models.BooleanField(default=False)
+    # How far a capture may go above its hold, in percent of the hold: a tip, a minibar, one more night's tax.
+    capture_tolerance_percent = models.PositiveSmallIntegerField(
+        default=0, validators=[MaxValueValidator(100)]
+    )
+    # How long a hold placed at the counter lasts; a terminal says so itself.
+    hold_days = models.PositiveSmallIntegerField(default=7, validators=[MinValueValidator(1)])
+
+    # Up to these amounts a manager does it alone, above them a second person approves; null means no bound.
+    # 0 asks a second person each time. An unblock counts as the card's balance, a bulk issue as its value.
+    adjust_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    refund_unlinked_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    unblock_alone_max = models.BigIntegerField(null=True, blank=True)
+    limit_change_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    bulk_issue_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    card_return_alone_max = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ("code",)
@@ -129,6 +146,8 @@ class Account(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     program = models.ForeignKey(Program, on_delete=models.PROTECT)
     holder = models.ForeignKey(Holder, on_delete=models.PROTECT, null=True, blank=True)
+    # The standing that an offer may ask for, such as "gold"; empty for none.
+    tier = models.CharField(max_length=16, blank=True, default="")
     opened_at = models.DateTimeField(auto_now_add=True)
 
 

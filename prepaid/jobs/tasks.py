@@ -15,6 +15,9 @@ from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
 from prepaid.settlement.fleet import watch_terminals as watch
+from prepaid.stored_value.approvals.service import expire_approvals as close_requests
+from prepaid.stored_value.bonus import pay_instalments as pay
+from prepaid.stored_value.expire import expire_lots as expire_value
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
 
@@ -39,6 +42,24 @@ def compare_batches() -> str:
 def expire_holds() -> str:
     """Release the holds whose time is over."""
     return f"{expire(timezone.now())} released"
+
+
+@task(name="expire_approvals")
+def expire_approvals() -> str:
+    """Close the requests that nobody decided in time."""
+    return f"{close_requests(timezone.now())} expired"
+
+
+@task(name="pay_instalments")
+def pay_instalments() -> str:
+    """Pay the parts of bonus that are due."""
+    return f"{pay(timezone.now())} paid"
+
+
+@task(name="expire_lots")
+def expire_lots() -> str:
+    """Take value off whose last day is over."""
+    return f"{expire_value(timezone.now())} expired"
 
 
 @task(name="fold_outbox")

@@ -83,6 +83,9 @@ KINDS = {
             "shared_counter_is_the_sum_of_what_was_counted", _("Shared counter differs from what it counted")
         ),
         Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
+        Kind("bonus_is_paid_once", _("Bonus not paid exactly once")),
+        Kind("bonus_goes_back_with_its_load", _("Bonus without its top-up, or left behind by it")),
+        Kind("open_holds_are_covered", _("Hold without value behind it")),
         Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),
         Kind("shortfall_is_the_sum_of_its_transfers", _("Shortfall differs from its transfers")),
         Kind("advice_is_posted_once", _("Offline transaction not posted exactly once")),

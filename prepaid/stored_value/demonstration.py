@@ -18,12 +18,14 @@ from django.db import transaction
 
 from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Program, RuleSet
+from prepaid.cards.offers import make_offer
 from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.demonstration_approvals import ALONE, ask_for_second_person
 from prepaid.stored_value.demonstration_units import sell_passes
 from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
@@ -108,6 +110,8 @@ def demonstrate(*, at: datetime) -> bool:
         _trade(stores, programs, at)
         first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
         sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
+        _make_offers(programs, stores[FIRST_STORE], at)
+        ask_for_second_person(programs["MEMBER"], at=at)
     return True
 
 
@@ -187,7 +191,7 @@ def _make_programs() -> dict[str, Program]:
     }
     shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED, "pay_code_max": PAY_CODE_MAX}
     return {
-        code: Program.objects.get_or_create(code=code, defaults=shared | given)[0]
+        code: Program.objects.get_or_create(code=code, defaults=shared | ALONE | given)[0]
         for code, given in terms.items()
     }
 
@@ -209,6 +213,30 @@ def _trade(stores: dict[str, Store], programs: dict[str, Program], at: datetime)
         (LOST, "report_lost", "Reported at the counter."),
     ):
         change_state(purses[name].card_id, change, actor="manager", at=at, reason=reason)  # type: ignore[arg-type]
+
+
+def _make_offers(programs: dict[str, Program], store: Store, at: datetime) -> None:
+    """Make the member card's offers, from today on: the month of trade was without them."""
+    today = at.astimezone(ZoneInfo(store.timezone)).date()
+    shared: dict[str, Any] = {"program": programs["MEMBER"], "starts_on": today, "actor": "manager", "at": at}
+    make_offer(
+        code="MEMBER50",
+        name="500 and 50 more",
+        name_zh="充500送50",
+        pay_min=Money(50_000, CURRENCY),
+        bonus=Money(5_000, CURRENCY),
+        bonus_valid_days=180,
+        **shared,
+    )
+    make_offer(
+        code="MEMBER240",
+        name="2000 and 20 more every month for a year",
+        name_zh="充2000，每月送20，送一年",
+        pay_min=Money(200_000, CURRENCY),
+        bonus=Money(24_000, CURRENCY),
+        instalments=12,
+        **shared,
+    )
 
 
 def _visits(

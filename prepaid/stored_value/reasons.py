@@ -51,6 +51,17 @@ REASONS = (
     Reason("insufficient_because_of_hold", "new", "customer", "Part of the balance is held. No money was moved; release the hold or use a smaller amount.", "部分余额已被预授权冻结，未扣款。请解除预授权或减少金额。"),
     Reason("insufficient_funds", "new", "customer", "Not enough balance. No money was moved; top up or pay part by another tender.", "余额不足，未扣款。请充值或用其他方式补足。"),
 )  # fmt: skip
+# What stands behind a decline whose reason alone does not say it; it is told in the reason's place.
+CAUSES = {
+    "issued_by_operator": (
+        "You issued this card today, so you cannot give its value back yourself. No money was moved; ask another person.",
+        "此卡由您今天开出，不能由您本人退款，未扣款。请由其他人办理。",
+    ),
+    "second_person_needed": (
+        "This amount needs a second person's approval. No money was moved; ask for it first.",
+        "此金额须由第二人批准，未扣款。请先提交审批。",
+    ),
+}
 PRECEDENCE = tuple(reason.code for reason in REASONS)
 _BY_CODE = {reason.code: reason for reason in REASONS}
 APPROVED = Reason("approved", "never", "operator", "Approved.", "交易成功。")

@@ -6,8 +6,8 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import cards, identity, issuing, life, phones, receipts, stream, views
-from prepaid.web.office import fleet, offline, reports, returns, rules
+from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
+from prepaid.web.office import approvals, fleet, offers, offline, reports, returns, rule_change, rules
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -27,9 +27,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
     path("cards/<uuid:card_id>/life", life.card_life, name="card_life"),
     path("cards/<uuid:card_id>/life/<slug:code>", life.change_life, name="change_life"),
+    path("cards/<uuid:card_id>/asking/<slug:code>", asking.ask_approval, name="ask_approval"),
     path("cards/<uuid:card_id>/identity", identity.identity, name="card_identity"),
     path("office/returns", returns.returns, name="returns"),
     path("office/returns/rules", rules.rules, name="rules"),
+    path("office/returns/rules/change", rule_change.ask_rule_change, name="ask_rule_change"),
     path("office/returns/<uuid:card_id>", returns.quote, name="return_quote"),
     path("office/returns/<uuid:card_id>/choice", returns.choose_way, name="choose_return"),
     path("office/returns/<uuid:card_id>/payment", returns.pay, name="pay_return"),
@@ -39,6 +41,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
+    path("office/approvals", approvals.approvals, name="approvals"),
+    path("office/approvals/<uuid:approval_id>", approvals.decide_approval, name="decide_approval"),
+    path("office/offers", offers.offers, name="offers"),
+    path("office/offers/new", offers.new_offer, name="new_offer"),
+    path("office/offers/<uuid:offer_id>/end", offers.end, name="end_offer"),
     path("office/terminals", fleet.terminals, name="terminals"),
     path("office/terminals/<uuid:terminal_id>", fleet.terminal, name="terminal"),
     path("office/terminals/<uuid:terminal_id>/unlock", fleet.unlock_terminal, name="unlock_terminal"),

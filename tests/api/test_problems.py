@@ -23,7 +23,7 @@ from tests.conftest import connect_as
     "path",
     [
         "", "nothing", "transactions/", "terminals", "cards", "cards/nothing", "transactions/advices/x",
-        "terminals/hot-list?since=1", "../v2/transactions", "%00", "\u5e97", "terminals/enrol/",
+        "terminals/cold-list?since=1", "../v2/transactions", "%00", "\u5e97", "terminals/enrol/",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])

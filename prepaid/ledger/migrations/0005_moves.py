@@ -15,12 +15,17 @@ def open_new_kinds(apps: Any, schema_editor: Any) -> None:
                 cursor.execute(
                     "insert into ledger_general_account (id, kind, owner_id, currency) "
                     "values (%s, %s, %s, %s) on conflict (id) do nothing",
-                    [general_account_id(kind, owner_id=owner_id, currency=currency), kind, owner_id, currency],
+                    [
+                        general_account_id(kind, owner_id=owner_id, currency=currency),
+                        kind,
+                        owner_id,
+                        currency,
+                    ],
                 )
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0003_limits")]
+    dependencies = [("ledger", "0004_bonus")]
     operations = [
         migrations.RunSQL(read_tables("ledger/sql/tables/0004_moves.sql")),
         migrations.RunPython(open_new_kinds, migrations.RunPython.noop),

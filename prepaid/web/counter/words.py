@@ -17,12 +17,27 @@ STATE_TONES = {"active": "good", "issued": "warn", "closed": ""}
 TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("load", None): gettext_lazy("Top-up"),
     ("redeem", None): gettext_lazy("Purchase"),
+    ("bonus", None): gettext_lazy("Bonus"),
+    ("expire", None): gettext_lazy("Expired value"),
     ("hold", None): gettext_lazy("Hold"),
+    ("capture", "hold"): gettext_lazy("Purchase from a hold"),
+    ("release", "hold"): gettext_lazy("Release of a hold"),
     ("release", None): gettext_lazy("Release of a hold"),
+    ("refund", "redeem"): gettext_lazy("Refund"),
+    ("refund", "capture"): gettext_lazy("Refund"),
+    ("refund", None): gettext_lazy("Refund without an original"),
     ("shortfall", None): gettext_lazy("Shortfall of an offline purchase"),
     ("recovery", None): gettext_lazy("Shortfall recovered"),
     ("void", "load"): gettext_lazy("Void of a top-up"),
     ("void", "redeem"): gettext_lazy("Void of a purchase"),
+    ("void", "bonus"): gettext_lazy("Bonus taken back"),
+    ("void", "hold"): gettext_lazy("Void of a hold"),
+    ("void", "capture"): gettext_lazy("Void of a purchase"),
+    ("void", "refund"): gettext_lazy("Void of a refund"),
+    ("reversal", "bonus"): gettext_lazy("Bonus taken back"),
+    ("reversal", "hold"): gettext_lazy("Reversal of a hold"),
+    ("reversal", "capture"): gettext_lazy("Reversal of a purchase"),
+    ("reversal", "refund"): gettext_lazy("Reversal of a refund"),
     ("reversal", "load"): gettext_lazy("Reversal of a top-up"),
     ("reversal", "redeem"): gettext_lazy("Reversal of a purchase"),
     ("move", None): gettext_lazy("Moved to another card"),
@@ -35,6 +50,8 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("void", "cash_out"): gettext_lazy("Void of a cash-out"),
     ("card_return", None): gettext_lazy("Card return"),
     ("void", "card_return"): gettext_lazy("Void of a card return"),
+    ("adjust_up", None): gettext_lazy("Correction, added"),
+    ("adjust_down", None): gettext_lazy("Correction, taken"),
     ("reactivate", None): gettext_lazy("Expired value reactivated"),
 }
 CHANGE_NAMES: dict[str, str | Promise] = {
@@ -57,4 +74,9 @@ DESTINATION_NAMES = {
     "bank_transfer": gettext_lazy("Paid back by bank transfer"),
     "promotion": gettext_lazy("Bonus taken back"),
     "fees": gettext_lazy("Retained by the store"),
+}
+RESOLUTION_NAMES = {
+    "captured": gettext_lazy("captured"),
+    "released": gettext_lazy("released"),
+    "expired": gettext_lazy("hold expired"),
 }

@@ -12,7 +12,7 @@ declare
     v_taken record;
     v_legs ledger_leg[] := '{}';
     v_part bigint;
-    v_amount bigint := least(p_account.shortfall, ledger_spendable(p_account.lots, p_request.business_date) - p_account.held);
+    v_amount bigint := least(p_account.shortfall, ledger_available(p_account, p_request.business_date));
     v_left bigint := v_amount;
     v_hash bytea;
 begin

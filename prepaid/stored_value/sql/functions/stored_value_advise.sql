@@ -46,7 +46,7 @@ begin
         then
             v_findings := v_findings || 'over_grant'::text;
         end if;
-        v_covered := least(p_amount, greatest(ledger_spendable(v_account.lots, p_on) - v_account.held, 0));
+        v_covered := least(p_amount, ledger_available(v_account, p_on));
         if v_covered > 0 then
             v_taken := ledger_take(
                 v_account.lots, v_covered, p_on, v_account.id, p_other,
@@ -70,7 +70,7 @@ begin
         v_after.lot_count := v_account.lot_count + 1;
         v_after.lots := ledger_put(
             v_account.lots, v_after.lot_count, false, p_amount, v_expires_on,
-            coalesce((v_card.program).consumption_order = 'bonus_first', true));
+            coalesce((v_card.program).consumption_order <> 'paid_first', true));
         v_after.balance := v_account.balance + p_amount;
         v_legs := array[row(v_after.lot_count, p_other, v_account.id, p_amount)::ledger_leg];
         insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
@@ -94,6 +94,6 @@ begin
     -- A balance is told only of a card that proved itself.
     return next stored_value_reply_with(
         p_request, p_type, null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         v_account.position + 1, v_card, null, v_hash);
 end $$;

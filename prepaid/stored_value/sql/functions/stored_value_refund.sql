@@ -17,6 +17,10 @@ begin
     v_reason := case
         when (v.transaction).id is null then 'original_unknown'
         when p_currency <> (v.account).currency then 'currency_mismatch'
+        else stored_value_refuse_own_issue(p_request, (v.account).id)
+    end;
+    v_reason := case
+        when v_reason is not null then v_reason
         when (v.transaction).type not in ('redeem', 'capture') then 'original_not_reversible'
         when exists (
             select from ledger_transaction as undo
@@ -37,7 +41,7 @@ begin
         return;
     end if;
     select * into v_given from stored_value_refunded_lots(
-        v.account, v.transaction, p_amount, ((v.card).program).consumption_order = 'bonus_first');
+        v.account, v.transaction, p_amount, ((v.card).program).consumption_order <> 'paid_first');
     v_after := v.account;
     v_after.lots := v_given.lots;
     v_after.balance := (v.account).balance + p_amount;
@@ -45,6 +49,5 @@ begin
     v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'refund', null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-        (v.account).position + 1, v.card, p_original, v_hash);
+        ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);
 end $$;
