@@ -118,6 +118,10 @@ def _sum_up(books: Books, entries: list[Entry]) -> None:
         if entry.type in UNDOES:
             original = by_id.get(entry.original) if entry.original else None
             owed -= SIGNS[original.type] * amount if original else 0
+            if original and original.type == "load" and (bonus := bonus_of(amount)):
+                counts["bonus taken back"] += 1
+                amounts["bonus taken back"] += bonus
+                owed -= bonus
         else:
             owed += SIGNS[entry.type] * amount
         if entry.type == "load" and (bonus := bonus_of(amount)):

@@ -256,6 +256,8 @@ class _Planner:
         if scene == "top_up":
             tops_up = self.chance.choice((5_000, 10_000, TOP_UP_MINOR))
             return self._book(self._visit(scene, card, tops_up), terminal)
+        if scene == "top_up_void":
+            return self._book(self._visit(scene, card, TOP_UP_MINOR), terminal)
         if scene == "refund":
             return self._refund(terminal, card)
         if scene == "wrong_pin" and self.wrong_pins.get(card, 0) >= WRONG_PINS_MAX:
