@@ -29,6 +29,7 @@ HELP = """\
 ./run tap 3             hold the simulated card 3 to the terminal; `./run tap away` takes it off
 ./run manage COMMAND    a management command on the same data
 ./run test [ARGUMENTS]  every check and test; with arguments: pytest with these
+./run mutants           take the guards of value out of the SQL, one by one: the tests must notice
 ./run bench             the measurements
 ./run simulate          a chain of shops for a week of good and bad days; --help says what can be chosen
 ./run lock              write the locked requirements anew from pyproject.toml
@@ -36,7 +37,7 @@ HELP = """\
 
 
 OPTIONS = ("--data", "--port", "--host")
-COMMANDS = ("up", "manage", "test", "bench", "simulate", "terminal", "tap", "lock")
+COMMANDS = ("up", "manage", "test", "mutants", "bench", "simulate", "terminal", "tap", "lock")
 COMMANDS_WITH_OPTIONS = ("up", "terminal", "tap")
 
 
@@ -55,7 +56,7 @@ def main() -> None:
         with only_one():
             make_venv()
             install("site", SITE_LOCKS)
-            if command in {"test", "lock"}:
+            if command in {"test", "mutants", "lock"}:
                 install("check", CHECK_LOCKS)
             if command == "simulate":
                 install("simulation", SIMULATION_LOCKS)
@@ -195,6 +196,7 @@ def become(command: str, options: dict[str, str], rest: list[str]) -> NoReturn:
         "up": [*manage, "up", *listening, *rest],
         "manage": [*manage, *rest],
         "test": [str(PYTHON), "-m", "prepaid.runner.verify", *rest],
+        "mutants": [str(PYTHON), "-m", "prepaid.runner.verify", "tests/mutants", "-q", *rest],
         "bench": [str(PYTHON), "-m", "bench", *rest],
         "simulate": [str(PYTHON), "-m", "simulation", *rest],
         "terminal": [str(PYTHON), "-m", "prepaid.runner.terminal", "screen", *rest],

@@ -15,7 +15,7 @@ from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.refund import refund
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import PAUSE, change, outcomes, take_out
+from tests.stored_value.test_races import PAUSE, change, function_text, outcomes, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -219,3 +219,19 @@ def test_captures_and_releases_of_one_hold_at_once_resolve_it_once(shop: Shop, h
     assert held.row("held") == 0
     assert held.balance() in (9_000, 10_000)
     assert_ledger_is_clean()
+
+
+def test_without_the_locks_a_hold_is_captured_more_than_once(scratch_db: str) -> None:
+    take_out("stored_value_find_original", " for update")
+    change(
+        function_text("stored_value_capture").replace(
+            "and id = p_original for update;", "and id = p_original; perform pg_sleep(0.02);"
+        )
+    )
+    change("drop trigger resolved_once on ledger_hold")
+    shop = open_shop()
+    original = place(shop, shop.card(balance=10_000), 1_000).id
+
+    results = together([partial(capture_of, shop, original, 1_000)] * 25)
+
+    assert outcomes(results)["approved"] > 1

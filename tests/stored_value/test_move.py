@@ -300,3 +300,17 @@ def test_a_lot_that_is_not_as_its_source_is_refused_by_the_ledger(
         owner.execute(
             "insert into ledger_lot_source values (%s, 1, %s, 2)", [target.account_id, source.account_id]
         )
+
+
+def test_reversal_of_a_move_is_repeated_at_any_time_and_moves_once(shop: Shop) -> None:
+    source, target = shop.card(balance=500), shop.card()
+    original = move(shop.request(), source.card.id, target.card.id, Money(200, "CNY"))
+    first = shop.reverse(original.id)
+    before = figures()
+
+    again = shop.reverse(original.id, recorded_at=shop.at + timedelta(days=40))
+
+    assert (first.approved_minor, first.undoes, first.money_moved) == (200, "move", True)
+    assert (again.outcome, again.approved_minor, again.balance_minor) == ("approved", 0, 500)
+    assert (again.money_moved, figures()) == (False, before)
+    assert_ledger_is_clean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from prepaid.cards.models import Card, CardEvent
 from prepaid.ledger.errors import IdReused
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.calls import find_answer
 from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.pay_out import Parts
@@ -322,3 +324,17 @@ def test_without_the_lock_on_the_account_some_cash_outs_are_not_answered_so(scra
     answers = race_to_return(shop, held)
 
     assert sum(one.approved_minor for one in answers) != 700
+
+
+def test_undone_payout_tells_what_it_undid_and_its_reversal_is_repeated(shop: Shop, held: HeldCard) -> None:
+    original = cash_out(shop.request(), held.card.id, paid_minor=100, tender="cash")
+    first = shop.reverse(original.id)
+    before = figures()
+
+    again = shop.reverse(original.id)
+
+    assert (first.approved_minor, first.undoes) == (100, "cash_out")
+    assert find_answer(first.id, origin_id=None) == replace(first, replayed=True)
+    assert (again.outcome, again.approved_minor, again.money_moved) == ("approved", 0, False)
+    assert figures() == before
+    assert_ledger_is_clean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,9 @@ from prepaid.stored_value.approvals.executing import request_of
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.approvals.payloads import RefundUnlinked
 from prepaid.stored_value.approvals.service import Asked, approve
+from prepaid.stored_value.move import move
 from prepaid.stored_value.refund import refund_unlinked
+from prepaid.stored_value.replace import reactivate
 from prepaid.stores.models import Staff
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.people import asked_by, hire
@@ -164,7 +167,7 @@ def test_one_approval_in_many_hands_gives_once(shop: Shop, held: HeldCard) -> No
 
 
 def test_without_the_look_at_the_approval_the_key_still_refuses(scratch_db: str) -> None:
-    take_out("stored_value_refund_unlinked", "lot.reference = p_approval::text", instead="false")
+    take_out("stored_value_refund_unlinked", "lot.approval = p_approval", instead="false")
     take_out("stored_value_is_approved", " and outcome is null")
     take_out("stored_value_replay", "if not found then", instead="if true then")
     shop = open_shop()
@@ -175,3 +178,18 @@ def test_without_the_look_at_the_approval_the_key_still_refuses(scratch_db: str)
     with pytest.raises(TryAgain):
         again(done.approval, held, 100)
     assert held.balance() == 1_100
+
+
+def test_what_was_given_moves_there_and_back_and_is_reactivated() -> None:
+    shop = open_shop(value_valid_months=1, reactivates_expired=True)
+    held, other = shop.card(), shop.card()
+    assert give(shop, held, 300).is_executed
+    cards = held.card.id, other.card.id
+
+    for source, target, amount in ((*cards, 100), (*cards, 150), (*reversed(cards), 200)):
+        assert move(shop.request(), source, target, Money(amount, "CNY")).approved
+    later = shop.request(recorded_at=timezone.now() + timedelta(days=40))
+
+    assert reactivate(later, held.card.id).available_minor == 250
+    assert other.balance() == 50
+    assert_ledger_is_clean()

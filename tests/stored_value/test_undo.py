@@ -223,3 +223,15 @@ def test_redeem_whose_refund_was_voided_can_be_voided(shop: Shop, held: HeldCard
     assert shop.void(original.id).approved
     assert held.balance() == 10_000
     assert_ledger_is_clean()
+
+
+def test_reversal_of_a_declined_original_tells_no_balance(shop: Shop, held: HeldCard) -> None:
+    declined = shop.redeem(held, 10_001)
+    assert (declined.reason, declined.balance_minor) == ("insufficient_funds", 10_000)
+    before = figures()
+
+    answer = shop.reverse(declined.id)
+
+    # It used to say that nothing is available, on a card that has all of its value.
+    told = (answer.outcome, answer.approved_minor, answer.balance_minor, answer.available_minor)
+    assert (told, figures()) == (("approved", 0, None, None), before)

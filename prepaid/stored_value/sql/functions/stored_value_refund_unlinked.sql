@@ -38,7 +38,7 @@ begin
             when v_reason is not null then v_reason
             when exists (
                 select from ledger_lot as lot
-                where lot.account_id = v_account.id and lot.tender = 'merchant' and lot.reference = p_approval::text)
+                where lot.account_id = v_account.id and lot.approval = p_approval)
                 then 'already_reversed'
             when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
         end;
@@ -54,8 +54,10 @@ begin
     v_after.lots := ledger_put(
         v_account.lots, v_after.lot_count, false, p_amount, v_expires_on, (v_card.program).consumption_order <> 'paid_first');
     v_after.balance := v_account.balance + p_amount;
-    insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference)
-    values (v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, 'merchant', p_approval::text);
+    insert into ledger_lot (account_id, lot_no, position, bonus, amount, expires_on, tender, reference, approval)
+    values (
+        v_account.id, v_after.lot_count, v_account.position + 1, false, p_amount, v_expires_on, 'merchant', p_approval::text,
+        p_approval);
     v_hash := ledger_post(
         p_request, v_account, v_after, 'refund', p_amount, null, null, 'merchant',
         array[row(v_after.lot_count, p_merchant, v_account.id, p_amount)::ledger_leg]);

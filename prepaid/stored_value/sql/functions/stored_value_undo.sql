@@ -19,7 +19,7 @@ declare
     v_reason text;
     v_moves boolean := true;
     v_hash bytea;
-    -- An undo tells no more than its original told.
+    -- An undo tells no more than its original told; of what never moved anything it tells no balance.
     v_is_told boolean;
 begin
     return query select * from stored_value_replay(p_request, p_type, null, null, p_original);
@@ -44,7 +44,7 @@ begin
         return query select * from stored_value_undo_pay_out(p_request, p_type, v_original, p_own_only, p_closed_through);
         return;
     end if;
-    v_is_told := v_original.balance is not null;
+    v_is_told := v_original.balance is not null and v_original.position is not null;
     -- Whose store a declined original belongs to is not kept: its card is told to its own origin alone.
     if v_original.position is not null or p_own_only then
         v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);

@@ -43,6 +43,13 @@ begin
             when not ledger_holds_are_covered(v_to.id, v_to_after.lots) then 'insufficient_because_of_hold'
         end;
     end if;
+    if v_reason = 'already_reversed' and p_type = 'reversal' then
+        -- A reversal is repeated at any time, and moves nothing then.
+        return next stored_value_reply_with(
+            p_request, p_type, null, null, 0, p_original.currency, v_from.balance,
+            ledger_available(v_from, p_request.business_date), null, v_card, p_original.id, null);
+        return;
+    end if;
     if v_reason is not null then
         if v_reason = 'original_unknown' then
             v_card := null;
@@ -60,5 +67,5 @@ begin
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_move.amount, p_original.currency, v_from_after.balance,
         ledger_available(v_from_after, p_request.business_date),
-        v_from.position + 1, v_card, p_original.id, v_hash);
+        v_from.position + 1, v_card, p_original.id, v_hash, p_original.type);
 end $$;

@@ -18,6 +18,13 @@ begin
     select * into v_transaction from ledger_transaction
     where account_id = p_original.account_id and position = p_original.position;
     v_reason := stored_value_refuse_undo(p_request, p_type, p_original, v_transaction, p_own_only, p_closed_through);
+    if v_reason = 'already_reversed' and p_type = 'reversal' then
+        -- A reversal is repeated at any time, and moves nothing then.
+        return next stored_value_reply_with(
+            p_request, p_type, null, null, 0, p_original.currency, v_account.balance,
+            ledger_available(v_account, p_request.business_date), null, v_card, p_original.id, null);
+        return;
+    end if;
     if v_reason is not null then
         if v_reason = 'original_unknown' then
             v_card := null;
@@ -40,5 +47,5 @@ begin
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_transaction.amount, p_original.currency, v_after.balance,
         ledger_available(v_after, p_request.business_date),
-        v_account.position + 1, v_card, p_original.id, v_hash);
+        v_account.position + 1, v_card, p_original.id, v_hash, p_original.type);
 end $$;

@@ -1,0 +1,155 @@
+"""Where lives are lived: one shop, programs of every kind of terms, and new accounts for each life."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+
+from prepaid.cards.models import Account as AccountRow
+from prepaid.cards.models import Card as CardRow
+from prepaid.cards.models import Credential, Holder, Program
+from prepaid.cards.offers import make_offer
+from prepaid.identifiers import uuid7
+from prepaid.money import Money
+from tests.model.account import Account, Counter, Terms
+from tests.shop import Shop, open_shop
+from tests.stored_value.people import hire
+
+# Lives end well before the database's own clock: a hold does not expire by a clock that is ahead of it.
+BEGINS = datetime(2021, 1, 1, 4, 0, tzinfo=UTC)
+SMALL_BONUS = (4_000, (33, 33, 34), 5)
+LARGE_BONUS = (9_000, (500,), None)
+LIMITS = {
+    "redeem_single_max": 5_000,
+    "redeem_day_max": 9_000,
+    "redeem_month_max": 25_000,
+    "load_single_max": 20_000,
+    "load_day_max": 30_000,
+    "load_month_max": 70_000,
+    "loads_day_max": 6,
+    "balance_max": 40_000,
+}
+HOLDERS = {
+    "holder_load_day_max": 25_000,
+    "holder_load_month_max": 60_000,
+    "holder_redeem_day_max": 8_000,
+    "holder_redeem_month_max": 20_000,
+}
+# The program of two accounts, and of the third.
+PROGRAMS = (
+    (Terms(limits=LIMITS, offers=(SMALL_BONUS,)), Terms(limits={"balance_max": 9_000}, order="paid_first")),
+    (
+        Terms(limits={}, order="proportional", offers=(SMALL_BONUS, LARGE_BONUS)),
+        Terms(limits=LIMITS, months=None, moves_to="nothing", reactivates=False, tolerance_percent=0),
+    ),
+    (
+        Terms(limits=HOLDERS, order="paid_first", months=2, offers=(LARGE_BONUS,)),
+        Terms(limits=LIMITS | HOLDERS, order="proportional", offers=(SMALL_BONUS,), tolerance_percent=100),
+    ),
+    (
+        Terms(limits={"balance_max": 12_000}, moves_to="same_program", offers=(LARGE_BONUS, SMALL_BONUS)),
+        Terms(limits={}, months=12),
+    ),
+)
+
+# The program, and the holder, of each account of a life.
+ORDER = (0, 0, 1)
+# How many lives' accounts are opened at once.
+PLACES = 25
+
+
+@dataclass
+class Place:
+    """The rows of a life: ids of its accounts, of its cards by place, and of the cards' SUN credentials."""
+
+    accounts: list[UUID]
+    cards: list[UUID]
+    lookups: list[bytes]
+
+
+class Stage:
+    """The shop and its programs, made once for a database."""
+
+    def __init__(self) -> None:
+        self.shop: Shop = open_shop()
+        self.manager = hire(self.shop)
+        self.programs = [tuple(self._program(terms) for terms in pair) for pair in PROGRAMS]
+        self.places: list[list[Place]] = [[] for _ in PROGRAMS]
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            # Every call still commits; only this machine's power cut could take the last of them back.
+            cursor.execute("set synchronous_commit = off")
+
+    def _program(self, terms: Terms) -> Program:
+        program = Program.objects.create(
+            code=f"M{os.urandom(6).hex()}",
+            name="Model",
+            currency="CNY",
+            allowed_credentials=["sun", "number", "qr"],
+            consumption_order=terms.order,
+            value_valid_months=terms.months,
+            capture_tolerance_percent=terms.tolerance_percent,
+            moves_to=terms.moves_to,
+            reactivates_expired=terms.reactivates,
+            # One manager is enough here: two persons have tests of their own.
+            adjust_alone_max=None,
+            refund_unlinked_alone_max=None,
+            card_return_alone_max=None,
+            **terms.limits,
+        )
+        for pay_min, parts, days in terms.offers:
+            make_offer(
+                code=f"O{os.urandom(6).hex()}",
+                name="More",
+                program=program,
+                pay_min=Money(pay_min, "CNY"),
+                bonus=Money(sum(parts), "CNY"),
+                starts_on=(BEGINS - timedelta(days=1)).date(),
+                actor="op-1",
+                at=BEGINS,
+                instalments=len(parts),
+                interval="day",
+                bonus_valid_days=days,
+            )
+        return program
+
+    def begin(self, variant: int) -> tuple[list[Account], Place]:
+        """Give three accounts with a card each: two of one program and one holder, one of another."""
+        number = variant % len(PROGRAMS)
+        if not self.places[number]:
+            self.places[number] = self._open(number)
+        counters = [Counter(), Counter()]
+        models = [Account(terms=PROGRAMS[number][which], holder=counters[which]) for which in ORDER]
+        return models, self.places[number].pop()
+
+    def _open(self, number: int) -> list[Place]:
+        """Open the accounts of the next lives at once: a life has few steps, and rows one by one are dear."""
+        holders = Holder.objects.bulk_create([Holder(name="Li Na") for _ in range(2 * PLACES)])
+        accounts, cards, credentials = [], [], []
+        for place in range(PLACES):
+            for which in ORDER:
+                program, holder = self.programs[number][which], holders[2 * place + which]
+                accounts.append(AccountRow(id=uuid7(), program=program, holder=holder))
+                terms = {"program": program, "last_four": "4242", "state": "active", "issued_at": BEGINS}
+                cards.append(CardRow(id=uuid7(), account=accounts[-1], **terms))
+                credentials.append(Credential(card=cards[-1], method="sun", lookup=os.urandom(32), counter=0))
+        AccountRow.objects.bulk_create(accounts)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select ledger_open_account(id, 'CNY', %s) from unnest(%s::uuid[]) as id",
+                [BEGINS, [account.id for account in accounts]],
+            )
+        CardRow.objects.bulk_create(cards)
+        Credential.objects.bulk_create(credentials)
+        return [
+            Place(
+                [one.id for one in accounts[first : first + len(ORDER)]],
+                [one.id for one in cards[first : first + len(ORDER)]],
+                [bytes(one.lookup) for one in credentials[first : first + len(ORDER)]],
+            )
+            for first in range(0, len(accounts), len(ORDER))
+        ]

@@ -1,0 +1,7 @@
+"""Part 4 of the walk: a file of its own, so that the parts run beside each other."""
+
+from tests.model.walk import PARTS, STEPS, walk
+
+
+def test_postgresql_and_the_model_agree_on_every_step(scratch_db: str) -> None:
+    walk(4, steps=STEPS // PARTS)
