@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
 Row = tuple[str, str, str, float]
 
 
