@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("prepaid", "terminals", "tests", "bench", "templates", "static")
+FOLDERS = ("prepaid", "terminals", "tests", "bench", "simulation", "templates", "static")
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 SUFFIXES = {".py", ".sql", ".js", ".css", ".html"}
@@ -62,15 +62,15 @@ def test_a_docstring_is_not_counted(lines: int, docstring: str) -> None:
     assert count_lines(function) == lines
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "requirements.txt",
-        "requirements-dev.txt",
-        "terminals/requirements.txt",
-        "terminals/requirements-pcsc.txt",
-    ],
+LOCKS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "terminals/requirements.txt",
+    "simulation/requirements.txt",
 )
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "terminals/requirements-pcsc.txt"])
 def test_a_lock_pins_with_hashes_and_names_no_registry(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     packages = [line for line in lines if line and not line.startswith((" ", "#"))]
@@ -88,9 +88,9 @@ def test_the_agent_installs_no_django() -> None:
 
 
 def test_the_locks_agree() -> None:
-    """One environment holds all three sets, so a package has one version."""
+    """One environment holds all the sets, so a package has one version."""
     versions: dict[str, set[str]] = {}
-    for name in ("requirements.txt", "requirements-dev.txt", "terminals/requirements.txt"):
+    for name in LOCKS:
         for line in (ROOT / name).read_text().splitlines():
             if line and not line.startswith((" ", "#")):
                 package, _, rest = line.partition("==")

@@ -1,4 +1,4 @@
-"""The ledger audit: every query of audit.sql, and the rows that should not be there.
+"""The ledger audit: every query of its two files, and the rows that should not be there.
 
 Knows how the file is divided; must not mend anything.
 """
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from prepaid.ledger.loading import read_tables
+
+FILES = ("ledger/sql/audit.sql", "ledger/sql/audit_stored_value.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,12 @@ class AuditFinding:
 
 def list_invariants() -> list[tuple[str, str]]:
     """List the audit's queries as (name, SQL)."""
-    parts = re.split(r"^-- name: (\w+)$", read_tables("ledger/sql/audit.sql"), flags=re.MULTILINE)
-    return [(name, query.strip().rstrip(";")) for name, query in zip(parts[1::2], parts[2::2], strict=True)]
+    listed = []
+    for file in FILES:
+        parts = re.split(r"^-- name: (\w+)$", read_tables(file), flags=re.MULTILINE)
+        named = zip(parts[1::2], parts[2::2], strict=True)
+        listed += [(name, query.strip().rstrip(";")) for name, query in named]
+    return listed
 
 
 def audit(*, findings_max: int = 1000) -> Iterator[AuditFinding]:

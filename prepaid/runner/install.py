@@ -21,6 +21,7 @@ VENV = BASE_FOLDER / ".venv"
 PYTHON = VENV / "bin" / "python"
 SITE_LOCKS = ("requirements.txt", "terminals/requirements.txt")
 CHECK_LOCKS = ("requirements-dev.txt",)
+SIMULATION_LOCKS = ("simulation/requirements.txt",)
 
 HELP = """\
 ./run [--port 8000] [--host 127.0.0.1] [--data .data]   set everything up and run the site
@@ -30,12 +31,13 @@ HELP = """\
 ./run test [ARGUMENTS]  every check and test; with arguments: pytest with these
 ./run mutants           take the guards of value out of the SQL, one by one: the tests must notice
 ./run bench             the measurements
+./run simulate          a chain of shops for a week of good and bad days; --help says what can be chosen
 ./run lock              write the locked requirements anew from pyproject.toml
 --data FOLDER before any of these says which data; the default is .data beside this script."""
 
 
 OPTIONS = ("--data", "--port", "--host")
-COMMANDS = ("up", "manage", "test", "mutants", "bench", "terminal", "tap", "lock")
+COMMANDS = ("up", "manage", "test", "mutants", "bench", "simulate", "terminal", "tap", "lock")
 COMMANDS_WITH_OPTIONS = ("up", "terminal", "tap")
 
 
@@ -56,6 +58,8 @@ def main() -> None:
             install("site", SITE_LOCKS)
             if command in {"test", "mutants", "lock"}:
                 install("check", CHECK_LOCKS)
+            if command == "simulate":
+                install("simulation", SIMULATION_LOCKS)
         become(command, options, rest)
     except InstallError as error:
         sys.exit(str(error))
@@ -144,7 +148,7 @@ def install(name: str, locks: tuple[str, ...]) -> None:
     mark = hashlib.sha256(b"".join((BASE_FOLDER / lock).read_bytes() for lock in locks)).hexdigest()
     if stamp.exists() and stamp.read_text() == mark:
         return
-    what = "the site" if name == "site" else "the checks"
+    what = {"site": "the site", "check": "the checks", "simulation": "the simulation"}[name]
     say(f"Installing the packages of {what}.")
     files = [word for lock in locks for word in ("-r", str(BASE_FOLDER / lock))]
     uv = find_uv()
@@ -194,6 +198,7 @@ def become(command: str, options: dict[str, str], rest: list[str]) -> NoReturn:
         "test": [str(PYTHON), "-m", "prepaid.runner.verify", *rest],
         "mutants": [str(PYTHON), "-m", "prepaid.runner.verify", "tests/mutants", "-q", *rest],
         "bench": [str(PYTHON), "-m", "bench", *rest],
+        "simulate": [str(PYTHON), "-m", "simulation", *rest],
         "terminal": [str(PYTHON), "-m", "prepaid.runner.terminal", "screen", *rest],
         "tap": [str(PYTHON), "-m", "prepaid.runner.terminal", "tap", *rest],
         "lock": [str(PYTHON), "-m", "prepaid.runner.lock", *rest],

@@ -10,11 +10,13 @@ OPTIONS = [
     *["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11"],
     *["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"],
 ]
+EVERY_GROUP = [word for name in ("dev", "terminals", "simulation") for word in ("--group", name)]
 # Everything first: the smaller sets then take the same versions.
 SETS = [
-    ["pyproject.toml", "--group", "dev", "--group", "terminals", "-o", "requirements-dev.txt"],
+    ["pyproject.toml", *EVERY_GROUP, "-o", "requirements-dev.txt"],
     ["pyproject.toml", "-c", "requirements-dev.txt", "-o", "requirements.txt"],
     ["--group", "terminals", "-c", "requirements-dev.txt", "-o", "terminals/requirements.txt"],
+    ["--group", "simulation", "-c", "requirements-dev.txt", "-o", "simulation/requirements.txt"],
     ["--group", "pcsc", "-o", "terminals/requirements-pcsc.txt"],
 ]
 

@@ -85,6 +85,11 @@ KINDS = {
         Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
         Kind("bonus_is_paid_once", _("Bonus not paid exactly once")),
         Kind("bonus_goes_back_with_its_load", _("Bonus without its top-up, or left behind by it")),
+        Kind(
+            "adjustment_and_unlinked_refund_are_approved",
+            _("Correction or refund that no two persons approved"),
+        ),
+        Kind("approval_is_concluded_with_its_decision", _("Approval without what came of it")),
         Kind("open_holds_are_covered", _("Hold without value behind it")),
         Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),
         Kind("shortfall_is_the_sum_of_its_transfers", _("Shortfall differs from its transfers")),

@@ -277,9 +277,6 @@ def test_the_amount_of_the_moment_of_asking_is_kept(shop: Shop, asker: Staff) ->
     assert Approval.objects.get(pk=asked.approval.id).alone_max == BOUND
 
 
-# Who may.
-
-
 def test_what_a_cashier_asks_always_needs_a_manager(shop: Shop, second: Staff) -> None:
     held, cashier = shop.card(balance=100), hire(shop, "cashier")
     asked = asked_by(cashier, adjust_of(held, 1))
@@ -324,9 +321,6 @@ def test_nothing_is_asked_without_a_reason_and_nothing_unknown_is_decided(shop: 
     with pytest.raises(ApprovalNotFound):
         approve(uuid7(), staff=asker, at=timezone.now())
     assert not Approval.objects.exists()
-
-
-# Once.
 
 
 def test_a_repeat_of_asking_is_the_same_request_and_carried_out_once(shop: Shop, asker: Staff) -> None:

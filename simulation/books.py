@@ -1,0 +1,205 @@
+"""The books: what journals, plan and ledger say of the same run, and every place where they differ.
+
+Knows journals and read queries; must not mend anything. Amounts are minor units.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import connection
+
+from prepaid.ledger.audit import audit, list_invariants
+from prepaid.stores.models import TerminalFault
+from simulation.chain import CURRENCY, Chain
+from simulation.days import Record, Worked
+from simulation.plan import Plan
+from terminals.journal import Entry, Journal
+from terminals.state import StateFolder
+
+# What an approved transaction does to what is owed to card holders.
+SIGNS = {"load": 1, "refund": 1, "redeem": -1, "capture": -1, "hold": 0, "release": 0}
+UNDOES = ("void", "reversal")
+AUDIT_FINDINGS_MAX = 5
+# Which of the two wins is left to chance.
+RACE = ["approved", "declined insufficient_funds"]
+
+
+@dataclass(slots=True)
+class Books:
+    """Both sides, and where they differ: `differences` is empty when everything agrees."""
+
+    sums: dict[str, tuple[int, int]] = field(default_factory=dict)
+    opening_minor: int = 0
+    expected_minor: int = 0
+    liability_minor: int = 0
+    shortfall_minor: int = 0
+    entries: int = 0
+    invariants: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+def compare(chain: Chain, plan: Plan, record: Record) -> Books:
+    """Compare everything once the last terminal has closed."""
+    books = Books(opening_minor=sum(plan.openings.values()))
+    entries = [entry for place in range(len(chain.posts)) for entry in _read_journal(chain, place)]
+    books.entries = len(entries)
+    books.differences += compare_journals(chain)
+    _sum_up(books, entries)
+    books.differences += _compare_sums(books)
+    books.differences += _compare_balances(chain, plan)
+    books.differences += _compare_scenes(record)
+    books.differences += _compare_nights(plan, record)
+    books.differences += _compare_faults(record)
+    books.invariants = len(list_invariants())
+    books.differences += [f"ledger audit: {one}" for one in audit(findings_max=AUDIT_FINDINGS_MAX)]
+    return books
+
+
+def compare_journals(chain: Chain) -> list[str]:
+    """Hold every journal to the site's answers: what is in one and not in the other, or differs."""
+    return [
+        difference
+        for place, terminal in enumerate(chain.terminals)
+        for difference in _compare_journal(terminal, _read_journal(chain, place))
+    ]
+
+
+def _read_journal(chain: Chain, place: int) -> list[Entry]:
+    folder = StateFolder(chain.posts[place].folder)
+    journal = Journal(folder.journal_file, chain.terminals[place])
+    try:
+        return journal.list_last(10_000_000)
+    finally:
+        journal.close()
+
+
+def _compare_journal(terminal: UUID, entries: list[Entry]) -> Iterator[str]:
+    """Hold each entry of a journal to the stored answer with its id, and count what only one side has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select answer.id, answer.outcome, answer.reason, answer.approved_amount, count(posted.id) "
+            "from ledger_answer as answer left join ledger_transaction as posted on posted.id = answer.id "
+            "where answer.origin_id = %s and answer.sequence is not null "
+            "group by answer.id, answer.outcome, answer.reason, answer.approved_amount",
+            [terminal],
+        )
+        stored = {row[0]: row[1:] for row in cursor.fetchall()}
+    for entry in entries:
+        name = f"{entry.type} {entry.id}"
+        if entry.is_pending or entry.answer is None:
+            yield f"{name} has no known outcome: {entry.state}"
+            continue
+        told = (entry.answer.outcome, entry.answer.reason, entry.answer.approved_amount)
+        outcome, reason, amount, postings = stored.pop(entry.id, (None, None, None, 0))
+        if told != (outcome, reason, amount):
+            yield f"{name}: the journal says {told}, the site {(outcome, reason, amount)}"
+        moved = entry.answer.money_moved == "yes"
+        if postings > 1 or (moved and not postings):
+            yield f"{name} is posted {postings} times"
+    for unknown in stored:
+        yield f"{unknown} is at the site and in no journal"
+
+
+def _sum_up(books: Books, entries: list[Entry]) -> None:
+    """Add up the journals alone: they know nothing of the ledger."""
+    by_id = {entry.id: entry for entry in entries}
+    owed = books.opening_minor
+    counts, amounts = Counter[str](), Counter[str]()
+    for entry in entries:
+        if entry.answer is None or entry.answer.outcome != "approved":
+            continue
+        amount = entry.answer.approved_amount
+        counts[entry.type] += 1
+        amounts[entry.type] += amount
+        if entry.type in UNDOES:
+            original = by_id.get(entry.original) if entry.original else None
+            owed -= SIGNS[original.type] * amount if original else 0
+        else:
+            owed += SIGNS[entry.type] * amount
+    books.sums = {kind: (counts[kind], amounts[kind]) for kind in sorted(counts)}
+    books.expected_minor = owed
+
+
+def _compare_sums(books: Books) -> Iterator[str]:
+    """What the journals say is owed must be what the ledger owes, less what it has lent."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(sum(balance), 0)::bigint, coalesce(sum(shortfall), 0)::bigint "
+            "from ledger_account where currency = %s",
+            [CURRENCY],
+        )
+        books.liability_minor, books.shortfall_minor = cursor.fetchone()
+    if books.expected_minor != books.liability_minor - books.shortfall_minor:
+        yield (
+            f"the journals make {books.expected_minor} owed to card holders, "
+            f"the ledger {books.liability_minor} less shortfalls of {books.shortfall_minor}"
+        )
+
+
+def _compare_balances(chain: Chain, plan: Plan) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("select id, balance - shortfall, held from ledger_account")
+        found = {row[0]: (int(row[1]), int(row[2])) for row in cursor.fetchall()}
+    for card, account in enumerate(chain.accounts):
+        planned, stored = (plan.balances[card], 0), found[account]
+        if planned != stored:
+            yield f"card {card} ({account}): planned balance and held {planned}, in the ledger {stored}"
+
+
+def _compare_scenes(record: Record) -> Iterator[str]:
+    for worked in record.worked:
+        for visit, told in worked.told:
+            if visit.race < 0 and tuple(told.said) != visit.expected:
+                yield f"visit {visit.number} ({visit.scene}): expected {visit.expected}, told {told.said}"
+        shift, closed = worked.shift, worked.closed
+        is_balanced = closed is not None and closed.is_balanced is True
+        if shift.is_online and shift.closes_batch and not is_balanced:
+            yield f"terminal {shift.terminal} closed no balanced batch on day {shift.day + 1}"
+    for race, said in races_of(record).items():
+        if sorted(said) != RACE:
+            yield f"race {race}: one is approved and one is not, and they were told {said}"
+
+
+def races_of(record: Record) -> dict[int, list[str]]:
+    """Give what both terminals were told that spent from one card at the same moment."""
+    races: dict[int, list[str]] = {}
+    for worked in record.worked:
+        for visit, told in worked.told:
+            if visit.race >= 0:
+                races.setdefault(visit.race, []).extend(told.said)
+    return races
+
+
+def _compare_nights(plan: Plan, record: Record) -> Iterator[str]:
+    """The last night finds just what was planted, and nothing beside it; holds end the night they are due."""
+    planted = Counter({kind: count for kind, count in plan.findings.items() if count})
+    found = record.nights[-1].open
+    if planted != found:
+        yield f"planted for reconciling: {dict(planted)}; found: {dict(found)}"
+    for day, night in enumerate(record.nights):
+        left = sum(
+            visit.scene == "left_hold"
+            for worked in record.worked
+            for visit, _ in worked.told
+            if worked.shift.day == day
+        )
+        if left != night.expired_holds:
+            yield f"day {day + 1}: {left} holds were left, {night.expired_holds} expired"
+
+
+def _compare_faults(record: Record) -> Iterator[str]:
+    """The office hears of each fault that a terminal named, once."""
+    named = Counter(code for worked in record.worked for code in list_faults(worked))
+    heard = Counter(TerminalFault.objects.values_list("code", flat=True))
+    if named != heard:
+        yield f"the terminals named {dict(named)}, the office heard of {dict(heard)}"
+
+
+def list_faults(worked: Worked) -> list[str]:
+    """List the codes of the faults that a terminal named in a shift."""
+    ends = [*worked.opened.faults, *(worked.closed.faults if worked.closed else [])]
+    return [*ends, *(code for _, told in worked.told for code in told.faults)]

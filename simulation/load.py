@@ -1,0 +1,117 @@
+"""As fast as it can: every terminal redeems by tap, one after another, with its journal on the disk as ever.
+
+Knows rates and latencies; the agents call the site itself here, without the line that fails.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import MutableSequence, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
+
+import msgspec
+from django.db import connections
+
+from prepaid.ledger.audit import audit
+from simulation.books import AUDIT_FINDINGS_MAX, compare_journals
+from simulation.cards import Facts, HeldCard
+from simulation.days import Days, fork
+from simulation.line import HOST
+from simulation.plan import CARDS_EACH_MIN
+from simulation.scenes import Barrier
+from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals, signals_kept_back
+from terminals.lock import AgentLock
+from terminals.state import StateFolder
+from terminals.terminal import Terminal
+
+# No card runs dry of single minor units.
+AMOUNT_MINOR = 1
+BEGIN_WAIT_S = 60.0
+
+
+@dataclass(slots=True)
+class Load:
+    """How it went: `took_ms` has a latency for each transaction, and `differences` what does not agree."""
+
+    terminals: int
+    seconds: float = 0.0
+    took_ms: list[float] = field(default_factory=list)
+    declined: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Transactions a second, all terminals together."""
+        return len(self.took_ms) / self.seconds
+
+    def percentile_ms(self, percent: int) -> float:
+        """Give the latency that so many percent stay within."""
+        ordered = sorted(self.took_ms)
+        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def measure(days: Days, seconds: float) -> Load:
+    """Let every terminal redeem for so many seconds, and hold journals and ledger to one another after."""
+    chain, load = days.chain, Load(len(days.chain.posts))
+    connections.close_all()
+    regulars = [one for one in chain.facts if one.number >= days.plan.first_regular]
+    barrier, running = fork.Barrier(load.terminals), []
+    for number, post in enumerate(chain.posts):
+        heard, told = fork.Pipe(duplex=False)
+        cards = regulars[number :: load.terminals][:CARDS_EACH_MIN]
+        started = fork.Process(
+            target=redeem_until, args=(post, cards, days.counters, barrier, seconds, told), daemon=True
+        )
+        with signals_kept_back():
+            started.start()
+        told.close()
+        days.others.append(started)
+        running.append((started, heard))
+    for started, heard in running:
+        began, ended, took_ms, declined = heard.recv()
+        started.join()
+        load.seconds = max(load.seconds, ended - began)
+        load.took_ms += took_ms
+        load.declined += declined
+    days.others.clear()
+    if load.declined:
+        load.differences.append(f"{load.declined} were not approved")
+    load.differences += compare_journals(chain)
+    load.differences += [f"ledger audit: {one}" for one in audit(findings_max=AUDIT_FINDINGS_MAX)]
+    return load
+
+
+def redeem_until(
+    post: Post,
+    facts: Sequence[Facts],
+    counters: MutableSequence[int],
+    barrier: Barrier,
+    seconds: float,
+    pipe: Pipe,
+) -> None:
+    """Redeem with these cards in turn until the time is over, and tell of it through the pipe."""
+    settle_signals()
+    folder = StateFolder(post.folder)
+    folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site=f"http://{HOST}:{post.site_port}"))
+    cards = [HeldCard(one, counters) for one in facts]
+    took_ms: list[float] = []
+    declined = 0
+    with (
+        AgentLock(folder, "headless"),
+        Terminal(folder, operator=post.name, patience=PATIENCE, timeouts=TIMEOUTS) as terminal,
+    ):
+        barrier.wait(BEGIN_WAIT_S)
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            held = cards[len(took_ms) % len(cards)]
+            card, started = held.tap(), time.perf_counter()
+            entry = terminal.transactions.redeem(card, AMOUNT_MINOR, uid=held.uid)
+            terminal.journal.mark_shown(entry.id)
+            took_ms.append((time.perf_counter() - started) * 1000)
+            declined += entry.answer is None or entry.answer.outcome != "approved"
+        ended = time.monotonic()
+        pipe.send((began, ended, took_ms, declined))
+    pipe.close()
+    os._exit(0)

@@ -1,0 +1,100 @@
+"""One terminal in one part of a day: the real agent, its line, and the people who come to it.
+
+Runs as a program of its own, so that a kill is a kill. Knows where things stand; must not know Django.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, MutableSequence, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from uuid import UUID
+
+from prepaid.runner.children import follow_parent
+from prepaid.runner.supervisor import STOP_SIGNALS
+from simulation.cards import Facts
+from simulation.line import Line
+from simulation.plan import Shift
+from simulation.scenes import Barrier, Till
+from terminals.connection import Timeouts
+from terminals.lock import AgentLock
+from terminals.state import StateFolder
+from terminals.terminal import Terminal
+from terminals.transactions import Patience
+
+PATIENCE = Patience(attempts=3, pause_s=0.01, pause_s_max=0.1, total_s=60.0)
+# The machine may be busy: an answer that is late there is no fault that was meant.
+TIMEOUTS = Timeouts(connect_s=20.0, answer_s=60.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Where a terminal stands: its state folder and the ports of its line and of the site."""
+
+    name: str
+    folder: Path
+    port: int
+    site_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where in its shift a terminal begins; after a kill it goes on, and whoever was there comes back."""
+
+    first: int = 0
+    is_restart: bool = False
+
+
+@contextmanager
+def signals_kept_back() -> Iterator[None]:
+    """Let no signal in while a program forks: what its handler raised would be lost in there."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def settle_signals() -> None:
+    """Have a forked program end with the one that started it, which alone answers Ctrl-C."""
+    follow_parent(signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def work(
+    post: Post,
+    shift: Shift,
+    facts: Sequence[Facts],
+    counters: MutableSequence[int],
+    barriers: Sequence[Barrier],
+    known: dict[int, UUID],
+    start: Start,
+    pipe: Pipe,
+) -> None:
+    """Serve the visits of a shift, and tell of each through the pipe; `known` are earlier transactions."""
+    settle_signals()
+    line = Line(post.port, post.site_port)
+    if shift.is_online:
+        line.go_up()
+    folder = StateFolder(post.folder)
+    with (
+        AgentLock(folder, "headless"),
+        Terminal(folder, operator=post.name, patience=PATIENCE, timeouts=TIMEOUTS) as terminal,
+    ):
+        till = Till(terminal, line, facts, counters, barriers, known)
+        if not start.is_restart:
+            pipe.send(till.open())
+        for place in range(start.first, len(shift.visits)):
+            is_again = start.is_restart and place == start.first
+            pipe.send(till.serve(shift.visits[place], is_again=is_again))
+        pipe.send(till.close(closes_batch=shift.closes_batch))
+    pipe.close()
+    # Threads of the line may still wait for bytes, and nothing else is left to do.
+    os._exit(0)
