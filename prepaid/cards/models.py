@@ -8,11 +8,13 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from prepaid.cards.bulk.models import BulkEvent, BulkLine, BulkSecrets, CardImport, CardOrder, ImportFault
 from prepaid.cards.rules.models import InterestRate, Rule, RuleSet
 from prepaid.identifiers import uuid7
 
 __all__ = (
-    "Account", "Card", "CardEvent", "Credential", "Holder", "InterestRate", "Program", "Rule", "RuleSet",
+    "Account", "BulkEvent", "BulkLine", "BulkSecrets", "Card", "CardEvent", "CardImport", "CardOrder",
+    "Credential", "Holder", "ImportFault", "InterestRate", "Program", "Rule", "RuleSet",
 )  # fmt: skip
 
 
