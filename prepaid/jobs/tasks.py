@@ -5,6 +5,7 @@ Knows names and limits; must not know how anything is done.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from django.utils import timezone
@@ -13,12 +14,15 @@ from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
+from prepaid.stored_value.bulk.work import work_off
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
 
 task = partial(app.task, base=RecordedTask)
 # Below the visibility timeout of the broker: a task that runs for longer would be given to another worker.
 RECONCILE_TIME_LIMIT_S = 280
+# A turn at orders and imports, so that the other jobs of one worker are not kept waiting.
+BULK_TURN_S = 20.0
 
 
 @task(name="reconcile", time_limit=RECONCILE_TIME_LIMIT_S, soft_time_limit=RECONCILE_TIME_LIMIT_S - 10)
@@ -43,6 +47,14 @@ def expire_holds() -> str:
 def fold_outbox() -> str:
     """Fold new postings into the daily sums."""
     return f"{fold()} folded"
+
+
+@task(name="bulk", time_limit=RECONCILE_TIME_LIMIT_S)
+def bulk() -> str:
+    """Make, load, bring in and take back cards of orders and imports, for one turn."""
+    ends = time.monotonic() + BULK_TURN_S
+    chunks = work_off(now=timezone.now, may_go_on=lambda: time.monotonic() < ends)
+    return f"{chunks} parts"
 
 
 @task(name="sweep")

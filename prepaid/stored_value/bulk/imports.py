@@ -46,6 +46,13 @@ where line.bulk_id = %(bulk)s and line.external_id <> '' and other.card_id is no
     and other.outcome <> 'taken_back'
 order by 1, 2
 """
+# Between the check and the run somebody may have issued a card of that number.
+_MARK_TAKEN = """
+update cards_bulkline as line set outcome = 'taken'
+where line.bulk_id = %s and line.line between %s and %s and line.outcome = '' and line.card_id is null
+    and exists (select from cards_credential as credential
+                where credential.method = 'number' and credential.lookup = line.number_lookup)
+"""
 _NEXT_LINES = """
 select min(line), max(line) from (
     select line from cards_bulkline where bulk_id = %s and outcome = '' order by line limit %s
@@ -137,8 +144,8 @@ def origin_of_import(made: CardImport) -> Origin:
 def run_chunk(import_id: UUID, *, at: datetime) -> bool:
     """Make and fill the next cards of a running import in one commit; say whether more are to come.
 
-    Safe to repeat and beside itself. Locks the import's row, then cards and accounts. Raises IntegrityError
-    where a number was taken since the file was checked; then nothing of the chunk stands.
+    A line whose number was taken since the file was checked is left out, and says so. Safe to repeat and
+    beside itself. Locks the import's row, then cards and accounts.
     """
     with transaction.atomic():
         made = CardImport.objects.select_for_update().get(pk=import_id)
@@ -150,6 +157,9 @@ def run_chunk(import_id: UUID, *, at: datetime) -> bool:
             record(import_id, "done", by="jobs", at=at)
             return False
         program, origin = made.program, origin_of_import(made)
+        with connection.cursor() as cursor:
+            cursor.execute(_MARK_TAKEN, [import_id, *span])
+            taken = cursor.rowcount
         make_lines(
             import_id,
             program,
@@ -164,7 +174,7 @@ def run_chunk(import_id: UUID, *, at: datetime) -> bool:
         done, _ = load_lines(
             request, import_id, program, span, kind="import", tender=TENDER, reference=made.file_name
         )
-        CardImport.objects.filter(pk=import_id).update(done_count=made.done_count + done)
+        CardImport.objects.filter(pk=import_id).update(done_count=made.done_count + done + taken)
         return True
 
 
@@ -177,7 +187,9 @@ def undo_chunk(import_id: UUID, *, at: datetime) -> bool:
         made = CardImport.objects.select_for_update().get(pk=import_id)
         if made.state != State.UNDOING:
             return False
-        waiting = BulkLine.objects.filter(bulk_id=import_id).exclude(outcome__in=("taken_back", "used"))
+        waiting = BulkLine.objects.filter(bulk_id=import_id).exclude(
+            outcome__in=("taken_back", "used", "taken")
+        )
         lines = list(waiting.order_by("line").values_list("line", flat=True)[:UNDO_LINES])
         if not lines:
             CardImport.objects.filter(pk=import_id).update(state=State.UNDONE)

@@ -24,6 +24,7 @@ TITLES = {
     "compare_batches": gettext_lazy("Comparison of batches"),
     "expire_holds": gettext_lazy("Expiry of holds"),
     "fold_outbox": gettext_lazy("Daily sums"),
+    "bulk": gettext_lazy("Orders and imports"),
     "sweep": gettext_lazy("Sweeping"),
     "heartbeat": gettext_lazy("Sign of life"),
 }

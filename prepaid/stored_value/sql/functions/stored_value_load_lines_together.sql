@@ -51,7 +51,10 @@ begin
     update cards_bulkline as line set outcome = coalesce(decided.reason, 'loaded')
     from decided
     where line.bulk_id = p_bulk and line.line = decided.line
-        -- Whoever is approved and has value to get was posted, or nothing of this stands.
         and (decided.reason is not null or decided.amount = 0 or exists (
             select from posted where posted.id = decided.transaction_id));
+    -- Whoever was approved and has value to get was posted, or nothing of this stands.
+    if exists (select from cards_bulkline as line where line.bulk_id = p_bulk and line.line = any (p_lines) and line.outcome = '') then
+        raise exception 'a line of % was approved and not posted', p_bulk;
+    end if;
 end $$;

@@ -16,13 +16,14 @@ begin
     select distinct on (2, 3) md5(p_bulk::text || chr(10) || line.holder_name || chr(10) || line.holder_phone)::uuid,
         line.holder_name, line.holder_phone, '', 'person', '', '', '', '', ''
     from cards_bulkline as line
-    where line.bulk_id = p_bulk and line.line between p_from and p_to and line.card_id is null and line.holder_name <> ''
+    where line.bulk_id = p_bulk and line.line between p_from and p_to and line.card_id is null and line.outcome = ''
+        and line.holder_name <> ''
     on conflict (id) do nothing;
     with line as materialized (
         update cards_bulkline as line
         set card_id = stored_value_line_id(p_bulk, line.line, 'card'),
             account_id = stored_value_line_id(p_bulk, line.line, 'account')
-        where line.bulk_id = p_bulk and line.line between p_from and p_to and line.card_id is null
+        where line.bulk_id = p_bulk and line.line between p_from and p_to and line.card_id is null and line.outcome = ''
         returning line.*
     ), opened as (
         insert into ledger_account (id, currency, opened_at)
