@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from itertools import accumulate
 from typing import Literal
 
 from stdnum import luhn
@@ -21,8 +22,9 @@ PIN_DIGITS = 6
 QR_DIGITS = 20
 # Tells a printed code from a number and from the payment codes of Alipay, WeChat Pay and UnionPay.
 QR_PREFIX = "87"
-# What Luhn's sum adds for a digit that is doubled.
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+# What Luhn's sum adds for a digit, and for one that is doubled.
+_PLAIN = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
 
 
@@ -101,9 +103,15 @@ def _length_under(prefix: str) -> int:
 def _make_digits(prefix: str, length: int) -> str:
     while True:
         body = prefix + _random_digits(length - len(prefix) - 1)
-        digits = body + luhn.calc_check_digit(body)
+        digits = body + str(-_sum_of(body + "0") % 10)
         if not _has_valid_part(digits):
             return digits
+
+
+def _sum_of(digits: str) -> int:
+    """Add up digits as Luhn does: from the end, every second one doubled."""
+    plain = digits.encode()
+    return sum(plain[-1::-2].translate(_PLAIN)) + sum(plain[-2::-2].translate(_DOUBLED))
 
 
 def _has_valid_part(digits: str) -> bool:
@@ -112,10 +120,12 @@ def _has_valid_part(digits: str) -> bool:
     Luhn's sum of any part is the difference of two running sums, one for each place that is doubled: orders
     make these by the hundred thousand.
     """
-    running: tuple[list[int], list[int]] = ([0], [0])
-    for place, digit in enumerate(map(int, digits)):
-        for doubled, sums in enumerate(running):
-            sums.append(sums[-1] + (_DOUBLED[digit] if place % 2 == doubled else digit))
+    plain, doubled = digits.encode().translate(_PLAIN), digits.encode().translate(_DOUBLED)
+    running = []
+    for first in (0, 1):
+        mixed = bytearray(plain)
+        mixed[first::2] = doubled[first::2]
+        running.append([0, *accumulate(mixed)])
     return any(
         (running[end % 2][end] - running[end % 2][end - length]) % 10 == 0
         for length in range(NUMBER_DIGITS_MIN, len(digits))
