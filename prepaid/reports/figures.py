@@ -18,6 +18,8 @@ from prepaid.reports.periods import Period
 # Which figure a type of transaction moves, and which way; a void or a reversal moves it back.
 EFFECTS = {
     "load": ("topped_up", 1),
+    # Owed to card holders as well, but no money came in with it.
+    "import": ("brought_in", 1),
     "redeem": ("redeemed", 1),
     "capture": ("redeemed", 1),
     "refund": ("redeemed", -1),
@@ -47,6 +49,7 @@ class Flow:
     redeemed_count: int = 0
     paid_out: int = 0
     expired: int = 0
+    brought_in: int = 0
 
     def __add__(self, other: Flow) -> Flow:
         """Add two flows."""
@@ -57,12 +60,13 @@ class Flow:
             self.redeemed_count + other.redeemed_count,
             self.paid_out + other.paid_out,
             self.expired + other.expired,
+            self.brought_in + other.brought_in,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        return self.topped_up - self.redeemed - self.paid_out - self.expired
+        return self.topped_up + self.brought_in - self.redeemed - self.paid_out - self.expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +199,8 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(redeemed=sign * amount, redeemed_count=counted)
     if figure == "paid_out":
         return Flow(paid_out=sign * amount)
+    if figure == "brought_in":
+        return Flow(brought_in=sign * amount)
     return Flow(expired=sign * amount) if figure == "expired" else Flow()
 
 

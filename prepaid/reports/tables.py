@@ -140,6 +140,7 @@ def _flow_cells(flow: Flow) -> list[Cell]:
         flow.redeemed,
         flow.paid_out,
         flow.expired,
+        flow.brought_in,
     ]
 
 
@@ -151,4 +152,5 @@ def _flow_columns() -> list[Column]:
         Column(pgettext("report", "Redeemed"), "money"),
         Column(pgettext("report", "Paid out"), "money"),
         Column(pgettext("report", "Expired"), "money"),
+        Column(pgettext("report", "Brought in"), "money"),
     ]

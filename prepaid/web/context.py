@@ -23,6 +23,7 @@ COUNTER_PAGES = (("counter", _("Counter"), "scan-line"), ("cards", _("Cards"), "
 OFFICE_PAGES = (
     ("reports", _("Reports"), "chart-column"),
     ("terminals", _("Terminals"), "nfc"),
+    ("orders", _("Orders"), "package"),
     ("returns", _("Card returns"), "hand-coins"),
     ("exceptions", _("Exceptions"), "triangle-alert"),
 )

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from prepaid.cards.models import BulkLine, BulkSecrets, Card, CardImport, Credential, Program
 from prepaid.cards.numbers import make_number
@@ -21,6 +21,7 @@ from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_imp
 from prepaid.stored_value.bulk.reading import Sheet, read_sheet
 from prepaid.stored_value.redeem import redeem
 from tests.shop import NOON, Shop, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.bulk import card_of, rows
 
 TODAY = date(2026, 11, 23)
 
@@ -143,12 +144,6 @@ def undo(made: CardImport) -> CardImport:
     return made
 
 
-def rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
-
-
 def brought_in(made: CardImport) -> list[tuple[Any, ...]]:
     """Give state, balance, and what was posted of each line."""
     return rows(
@@ -210,10 +205,10 @@ def test_cards_come_in_with_value_expiry_state_and_holder() -> None:
         [shop.program.id],
     )
     assert holders == [("Li Lei", 1), ("Wang Fang", 2)]
-    assert Credential.objects.filter(card_id=first.card_id).values_list("method", flat=True)[0] == "number"
-    assert Credential.objects.filter(card_id=first.card_id).count() == 1
+    assert Credential.objects.filter(card_id=card_of(first)).values_list("method", flat=True)[0] == "number"
+    assert Credential.objects.filter(card_id=card_of(first)).count() == 1
     second = BulkLine.objects.get(bulk_id=made.id, line=3)
-    assert Credential.objects.filter(card_id=second.card_id).count() == 2
+    assert Credential.objects.filter(card_id=card_of(second)).count() == 2
     assert_ledger_is_clean()
 
 
@@ -286,8 +281,8 @@ def test_an_import_is_undone_where_its_cards_were_not_used_and_can_come_in_again
     shop, number = open_shop(), make_number("8600")
     made = run(upload(shop, SHEET.format(number=number)))
     spent = BulkLine.objects.get(bulk_id=made.id, line=5)
-    Card.objects.filter(pk=spent.card_id).update(state="active")
-    code = Credential.objects.get(card_id=spent.card_id, method="qr")
+    Card.objects.filter(pk=card_of(spent)).update(state="active")
+    code = Credential.objects.get(card_id=card_of(spent), method="qr")
     presented = Presentation(method="qr", lookup=bytes(code.lookup))
     assert redeem(shop.request(), presented, Money(100, "CNY")).approved
 

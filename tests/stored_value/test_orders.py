@@ -14,7 +14,7 @@ from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
-from prepaid.stored_value.bulk import orders
+from prepaid.stored_value.bulk import lines, orders
 from prepaid.stored_value.bulk.errors import BulkRefused
 from prepaid.stored_value.bulk.orders import (
     approve_order,
@@ -28,6 +28,7 @@ from prepaid.stored_value.bulk.orders import (
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from tests.shop import NOON, Shop, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.bulk import card_of, rows
 from tests.stored_value.rule_sets import identified, rule_set, ruled_shop
 
 pytestmark = pytest.mark.django_db
@@ -74,12 +75,6 @@ def outcomes(order: CardOrder) -> list[str]:
     return [line.outcome for line in lines_of(order)]
 
 
-def rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
-
-
 def balances(order: CardOrder) -> list[int]:
     found = rows(
         "select account.balance from cards_bulkline as line join ledger_account as account "
@@ -90,12 +85,12 @@ def balances(order: CardOrder) -> list[int]:
 
 
 def states(order: CardOrder) -> list[str]:
-    cards = Card.objects.in_bulk([line.card_id for line in lines_of(order)])
-    return [cards[line.card_id].state for line in lines_of(order)]
+    cards = Card.objects.in_bulk([card_of(line) for line in lines_of(order)])
+    return [cards[card_of(line)].state for line in lines_of(order)]
 
 
 def spend(shop: Shop, line: BulkLine, amount: int) -> None:
-    credential = Credential.objects.get(card_id=line.card_id, method="qr")
+    credential = Credential.objects.get(card_id=card_of(line), method="qr")
     presented = Presentation(method="qr", lookup=bytes(credential.lookup))
     assert redeem(shop.request(), presented, Money(amount, "CNY")).approved
 
@@ -116,7 +111,7 @@ def test_an_order_is_worth_nothing_until_its_funds_arrive(monkeypatch: pytest.Mo
     assert balances(order) == [0] * 5
     assert figures() == before
     line = lines_of(order)[0]
-    credential = Credential.objects.get(card_id=line.card_id, method="number")
+    credential = Credential.objects.get(card_id=card_of(line), method="number")
     presented = Presentation(method="number", lookup=bytes(credential.lookup))
     assert load(shop.request(), presented, Money(500, "CNY"), tender="cash").reason == "card_not_active"
 
@@ -186,14 +181,14 @@ def test_loading_fifty_together_leaves_the_rows_of_fifty_loads(terms: dict[str, 
     make(alone)
     CardOrder.objects.filter(pk=alone.id).update(state="funded", funded_at=NOON, reference="TT-7")
     for line in lines_of(alone):
-        Card.objects.filter(pk=line.card_id).update(state="active")
+        Card.objects.filter(pk=card_of(line)).update(state="active")
         request = shop.request(
             id=rows("select stored_value_line_id(%s, %s, 'load')", [alone.load_id, line.line])[0][0],
             origin=shop.counter,
             sequence=None,
             operator="m1",
         )
-        desk = Presentation(method="desk", card_id=line.card_id)
+        desk = Presentation(method="desk", card_id=card_of(line))
         answer = load(
             request,
             desk,
@@ -288,7 +283,7 @@ def test_cards_that_changed_while_the_order_waited_are_decided_by_themselves() -
     shop = open_shop(balance_max=15_000)
     order = draft(shop, 4)
     make(order)
-    cards = [line.card_id for line in lines_of(order)]
+    cards = [card_of(line) for line in lines_of(order)]
     Card.objects.filter(pk=cards[0]).update(state="lost")
     Card.objects.filter(pk__in=cards[1:3]).update(state="active")
     for card_id, amount in zip(cards[1:3], (5_000, 5_001), strict=True):
@@ -349,8 +344,8 @@ def test_cards_that_were_not_used_are_taken_back_and_the_rest_says_so() -> None:
         "where %s in (debit_account, credit_account)",
         [bank, bank],
     ) == [(20_000,)]
-    event = CardEvent.objects.filter(card_id=lines[2].card_id).latest("at", "id")
-    closed = CardEvent.objects.get(card_id=lines[2].card_id, change="close")
+    event = CardEvent.objects.filter(card_id=card_of(lines[2])).latest("at", "id")
+    closed = CardEvent.objects.get(card_id=card_of(lines[2]), change="close")
     assert event.actor in ("m1", "m2")
     assert (closed.reason, closed.actor) == ("The party was cancelled.", "m2")
     after = figures()
@@ -384,7 +379,7 @@ def test_a_number_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) 
     order = draft(shop, 2)
     approve_order(order.id, by="m2", at=NOON)
     drawn: list[int] = []
-    stage = orders.stage
+    stage = lines.stage
 
     def stage_a_taken_one(*args: Any) -> int:
         drawn.append(1)
