@@ -18,7 +18,7 @@ from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.translations import compile_translations
 from tests.browsers import browser
-from tests.databases import own_database
+from tests.databases import end_sessions, own_database
 
 __all__ = ["browser"]
 
@@ -58,6 +58,7 @@ def django_db_setup(
     yield
     with django_db_blocker.unblock():
         switch_role(OWNER_ROLE)
+        end_sessions(str(connections.settings["default"]["NAME"]))
         teardown_databases(made, verbosity=0)
 
 

@@ -65,13 +65,19 @@ def _pristine_copy_of(name: str) -> str:
 
 def _copy(template: str, name: str) -> None:
     connections.close_all()
+    # A template is copied only when nobody is connected to it.
+    end_sessions(template)
     with connect_as_superuser("postgres") as opened:
-        # A template is copied only when nobody is connected to it: what is left of an earlier test is ended.
-        opened.execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [template]
-        )
         opened.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+
+
+def end_sessions(name: str) -> None:
+    """End what is left of earlier tests: a page's stream outlives its browser by a moment."""
+    with connect_as_superuser("postgres") as opened:
+        opened.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", [name]
         )
 
 

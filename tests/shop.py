@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from prepaid.cards.models import Account, Card, Credential, Program
+from prepaid.cards.models import Account, Card, Credential, Offer, Program
+from prepaid.cards.offers import make_offer
 from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.ledger.accounts import open_account, open_general_accounts
@@ -105,6 +106,19 @@ class Shop:
         if balance:
             assert self.load_at_desk(held, balance).approved
         return held
+
+    def offer(self, pay: int, bonus: int, **changed: Any) -> Offer:
+        """Make an offer that runs from today: pay so much, get so much more."""
+        terms: dict[str, Any] = {
+            "code": f"O{os.urandom(6).hex()}",
+            "name": f"{pay} + {bonus}",
+            "starts_on": self.origin.business_date_at(self.at),
+            "actor": "op-1",
+            "at": self.at,
+        }
+        currency = self.program.currency
+        money = {"pay_min": Money(pay, currency), "bonus": Money(bonus, currency)}
+        return make_offer(program=self.program, **terms | money | changed)
 
     def load_at_desk(self, held: HeldCard, amount: int, **changed: Any) -> Answer:
         desk = Presentation(method="desk", card_id=held.card.id)

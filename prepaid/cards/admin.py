@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from prepaid.cards.models import Card, CardEvent, Credential, Holder, Program
+from prepaid.cards.models import Account, Card, CardEvent, Credential, Holder, Program
 from prepaid.cards.numbers import find_prefix_fault
 
 
@@ -77,6 +77,23 @@ class HolderAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("name", "phone", "email")
     search_fields = ("name", "phone", "email")
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Accounts, for their tier; what is on them is the ledger's."""
+
+    list_display = ("id", "program", "holder", "tier")
+    list_filter = ("tier", "program")
+    search_fields = ("holder__name", "cards__last_four")
+    readonly_fields = ("program", "holder", "opened_at")
+    list_select_related = ("program", "holder")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Card)

@@ -6,6 +6,7 @@ Knows what is presented and under which terms; must not know stores, tenders, HT
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from prepaid.cards.bulk.models import BulkEvent, BulkLine, BulkSecrets, CardImport, CardOrder, ImportFault
@@ -14,8 +15,9 @@ from prepaid.identifiers import uuid7
 
 __all__ = (
     "Account", "BulkEvent", "BulkLine", "BulkSecrets", "Card", "CardEvent", "CardImport", "CardOrder",
-    "Credential", "Holder", "ImportFault", "InterestRate", "Program", "Rule", "RuleSet",
+    "Credential", "Holder", "ImportFault", "InterestRate", "Offer", "Program", "Rule", "RuleSet",
 )  # fmt: skip
+INSTALMENTS_MAX = 60
 
 
 class Program(models.Model):
@@ -72,14 +74,77 @@ class Program(models.Model):
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
     # What the law asks of these cards, by date; null means that no law was chosen.
     rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True)
-
     # Where value of these cards may be moved to: other cards of any program, of this one, or nowhere.
     moves_to = models.CharField(max_length=12, choices=MovesTo.choices, default=MovesTo.ANY)
     # Whether an exchanged card makes value spendable again that had expired.
     reactivates_expired = models.BooleanField(default=False)
+    # How far a capture may go above its hold, in percent of the hold: a tip, a minibar, one more night's tax.
+    capture_tolerance_percent = models.PositiveSmallIntegerField(
+        default=0, validators=[MaxValueValidator(100)]
+    )
+    # How long a hold placed at the counter lasts; a terminal says so itself.
+    hold_days = models.PositiveSmallIntegerField(default=7, validators=[MinValueValidator(1)])
 
     class Meta:
         ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Offer(models.Model):
+    """What a program gives with a top-up: pay so much, get so much more. Minor units.
+
+    Its terms never change once it is made, for loads name it: it is only ended.
+    """
+
+    class Interval(models.TextChoices):
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    program = models.ForeignKey(Program, on_delete=models.PROTECT, related_name="offers")
+    # Stands as the campaign on each lot that it made.
+    code = models.CharField(max_length=24, unique=True)
+    name = models.CharField(max_length=80)
+    name_zh = models.CharField(max_length=80, blank=True)
+    pay_min = models.BigIntegerField()
+    bonus = models.BigIntegerField()
+    # The first part comes with the top-up, each other one an interval later; the last takes the odd units.
+    instalments = models.PositiveSmallIntegerField(default=1)
+    interval = models.CharField(max_length=5, choices=Interval.choices, default=Interval.MONTH)
+    # Days that bonus value is good for after it is given; null is for ever.
+    bonus_valid_days = models.PositiveIntegerField(null=True, blank=True)
+    # Business dates, both included; without an end until somebody ends it.
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+    # The stores where it is given; null means every store.
+    store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
+    # The accounts that get it; empty means every one.
+    tier = models.CharField(max_length=16, blank=True)
+    made_by = models.CharField(max_length=64)
+    made_at = models.DateTimeField()
+    ended_by = models.CharField(max_length=64, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-made_at",)
+        indexes = (models.Index(fields=("program", "pay_min"), name="cards_offer_of_program"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(pay_min__gt=0, bonus__gt=0), name="cards_offer_amounts"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(instalments__gte=1, instalments__lte=INSTALMENTS_MAX)
+                & models.Q(bonus__gte=models.F("instalments")),
+                name="cards_offer_instalments",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_on__isnull=True) | models.Q(ends_on__gte=models.F("starts_on")),
+                name="cards_offer_dates",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -127,6 +192,8 @@ class Account(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     program = models.ForeignKey(Program, on_delete=models.PROTECT)
     holder = models.ForeignKey(Holder, on_delete=models.PROTECT, null=True, blank=True)
+    # The standing that an offer may ask for, such as "gold"; empty for none.
+    tier = models.CharField(max_length=16, blank=True, default="")
     opened_at = models.DateTimeField(auto_now_add=True)
 
 

@@ -20,6 +20,13 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 3600},
     },
     "expire_holds": {"task": "expire_holds", "schedule": 60.0, "options": {"expires": 60}},
+    # A store's day may begin at any hour.
+    "pay_instalments": {
+        "task": "pay_instalments",
+        "schedule": crontab(minute="10"),
+        "options": {"expires": 3600},
+    },
+    "expire_lots": {"task": "expire_lots", "schedule": crontab(minute="20"), "options": {"expires": 3600}},
     "fold_outbox": {"task": "fold_outbox", "schedule": 10.0, "options": {"expires": 30}},
     "bulk": {"task": "bulk", "schedule": 5.0, "options": {"expires": 5}},
     "sweep": {"task": "sweep", "schedule": crontab(minute="35"), "options": {"expires": 3600}},

@@ -14,7 +14,9 @@ from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
+from prepaid.stored_value.bonus import pay_instalments as pay
 from prepaid.stored_value.bulk.work import work_off
+from prepaid.stored_value.expire import expire_lots as expire_value
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
 
@@ -41,6 +43,18 @@ def compare_batches() -> str:
 def expire_holds() -> str:
     """Release the holds whose time is over."""
     return f"{expire(timezone.now())} released"
+
+
+@task(name="pay_instalments")
+def pay_instalments() -> str:
+    """Pay the parts of bonus that are due."""
+    return f"{pay(timezone.now())} paid"
+
+
+@task(name="expire_lots")
+def expire_lots() -> str:
+    """Take value off whose last day is over."""
+    return f"{expire_value(timezone.now())} expired"
 
 
 @task(name="fold_outbox")

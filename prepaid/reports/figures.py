@@ -1,4 +1,4 @@
-"""The figures of the report: topped up, redeemed, liability and active cards, by day and by store.
+"""The figures of the report: topped up, bonus, redeemed, expired, liability, active cards; by day and store.
 
 Knows how postings add up to figures; must not know screens or files. One currency at a time, minor units.
 """
@@ -23,6 +23,7 @@ EFFECTS = {
     "redeem": ("redeemed", 1),
     "capture": ("redeemed", 1),
     "refund": ("redeemed", -1),
+    "bonus": ("bonus", 1),
     # All that leaves a card: what is paid out, and what is forfeited or retained with it.
     "cash_out": ("paid_out", 1),
     "card_return": ("paid_out", 1),
@@ -41,12 +42,16 @@ UNCOUNTED = ("refund",)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What came in and went out, net of what was undone: how many, and amounts in minor units."""
+    """What came in and went out, net of what was undone: how many, and amounts in minor units.
+
+    `topped_up` is what was paid; what was given with it is `bonus`.
+    """
 
     topped_up: int = 0
     topped_up_count: int = 0
     redeemed: int = 0
     redeemed_count: int = 0
+    bonus: int = 0
     paid_out: int = 0
     expired: int = 0
     brought_in: int = 0
@@ -58,6 +63,7 @@ class Flow:
             self.topped_up_count + other.topped_up_count,
             self.redeemed + other.redeemed,
             self.redeemed_count + other.redeemed_count,
+            self.bonus + other.bonus,
             self.paid_out + other.paid_out,
             self.expired + other.expired,
             self.brought_in + other.brought_in,
@@ -66,7 +72,8 @@ class Flow:
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        return self.topped_up + self.brought_in - self.redeemed - self.paid_out - self.expired
+        came = self.topped_up + self.bonus + self.brought_in
+        return came - self.redeemed - self.paid_out - self.expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +204,8 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(topped_up=sign * amount, topped_up_count=counted)
     if figure == "redeemed":
         return Flow(redeemed=sign * amount, redeemed_count=counted)
+    if figure == "bonus":
+        return Flow(bonus=sign * amount)
     if figure == "paid_out":
         return Flow(paid_out=sign * amount)
     if figure == "brought_in":

@@ -47,7 +47,7 @@ def list_tables(report: Report, names: Mapping[UUID, str]) -> list[Table]:
 def days_table(report: Report) -> Table:
     """Lay the days out: with every store, how the liability rolls forward; with one, what it changed."""
     flow = report.total
-    middle = _flow_cells(flow)
+    middle = _cells_of(flow)
     if report.store_id is None:
         return Table(
             code="days",
@@ -63,7 +63,7 @@ def days_table(report: Report) -> Table:
                 [
                     line.day,
                     line.liability_before,
-                    *_flow_cells(line.flow),
+                    *_cells_of(line.flow),
                     line.liability_after,
                     line.active_cards,
                 ]
@@ -83,7 +83,7 @@ def days_table(report: Report) -> Table:
         rows=[
             [
                 line.day,
-                *_flow_cells(line.flow),
+                *_cells_of(line.flow),
                 line.flow.change,
                 line.active_cards,
             ]
@@ -99,7 +99,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
     rows: list[list[Cell]] = [
         [
             names.get(line.store_id, str(line.store_id)),
-            *_flow_cells(line.flow),
+            *_cells_of(line.flow),
             line.active_cards,
         ]
         for line in report.stores
@@ -111,7 +111,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
         rows=sorted(rows, key=lambda row: str(row[0])),
         total=[
             _("Total"),
-            *_flow_cells(flow),
+            *_cells_of(flow),
             sum(line.active_cards for line in report.stores),
         ],
     )
@@ -120,7 +120,7 @@ def stores_table(report: Report, names: Mapping[UUID, str]) -> Table:
 def cells_table(report: Report, names: Mapping[UUID, str]) -> Table:
     """Lay out each day of each store on which something happened."""
     rows: list[list[Cell]] = [
-        [day, names.get(store, str(store)), *_flow_cells(report.cells[day, store])]
+        [day, names.get(store, str(store)), *_cells_of(report.cells[day, store])]
         for day, store in sorted(report.cells, key=lambda cell: (cell[0], names.get(cell[1], str(cell[1]))))
     ]
     return Table(
@@ -132,10 +132,11 @@ def cells_table(report: Report, names: Mapping[UUID, str]) -> Table:
     )
 
 
-def _flow_cells(flow: Flow) -> list[Cell]:
+def _cells_of(flow: Flow) -> list[Cell]:
     return [
         flow.topped_up_count,
         flow.topped_up,
+        flow.bonus,
         flow.redeemed_count,
         flow.redeemed,
         flow.paid_out,
@@ -148,9 +149,10 @@ def _flow_columns() -> list[Column]:
     return [
         Column(_("Top-ups"), "count"),
         Column(pgettext("report", "Topped up"), "money"),
+        Column(_("Bonus"), "money"),
         Column(_("Redemptions"), "count"),
         Column(pgettext("report", "Redeemed"), "money"),
         Column(pgettext("report", "Paid out"), "money"),
-        Column(pgettext("report", "Expired"), "money"),
+        Column(_("Expired value"), "money"),
         Column(pgettext("report", "Brought in"), "money"),
     ]

@@ -70,6 +70,9 @@ KINDS = {
             "shared_counter_is_the_sum_of_what_was_counted", _("Shared counter differs from what it counted")
         ),
         Kind("counted_belongs_to_a_transaction", _("Counted without a transaction")),
+        Kind("bonus_is_paid_once", _("Bonus not paid exactly once")),
+        Kind("bonus_goes_back_with_its_load", _("Bonus without its top-up, or left behind by it")),
+        Kind("open_holds_are_covered", _("Hold without value behind it")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),

@@ -18,6 +18,7 @@ from django.db import transaction
 
 from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Program, RuleSet
+from prepaid.cards.offers import make_offer
 from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
@@ -106,6 +107,7 @@ def demonstrate(*, at: datetime) -> bool:
         _trade(stores, programs, at)
         first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
         sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
+        _make_offers(programs, stores[FIRST_STORE], at)
     return True
 
 
@@ -192,6 +194,30 @@ def _trade(stores: dict[str, Store], programs: dict[str, Program], at: datetime)
         (LOST, "report_lost", "Reported at the counter."),
     ):
         change_state(purses[name].card_id, change, actor="manager", at=at, reason=reason)  # type: ignore[arg-type]
+
+
+def _make_offers(programs: dict[str, Program], store: Store, at: datetime) -> None:
+    """Make the member card's offers, from today on: the month of trade was without them."""
+    today = at.astimezone(ZoneInfo(store.timezone)).date()
+    shared: dict[str, Any] = {"program": programs["MEMBER"], "starts_on": today, "actor": "manager", "at": at}
+    make_offer(
+        code="MEMBER50",
+        name="500 and 50 more",
+        name_zh="充500送50",
+        pay_min=Money(50_000, CURRENCY),
+        bonus=Money(5_000, CURRENCY),
+        bonus_valid_days=180,
+        **shared,
+    )
+    make_offer(
+        code="MEMBER240",
+        name="2000 and 20 more every month for a year",
+        name_zh="充2000，每月送20，送一年",
+        pay_min=Money(200_000, CURRENCY),
+        bonus=Money(24_000, CURRENCY),
+        instalments=12,
+        **shared,
+    )
 
 
 def _visits(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from prepaid.cards.models import Program
 from prepaid.cards.presentation import at_the_desk
@@ -32,6 +33,7 @@ class Pass:
     used: tuple[int, ...]
 
 
+SOLD_AT = time(11, 20)
 UNIT_PROGRAMS = {
     "SWIM": {"name": "Swim pass", "name_zh": "游泳次卡", "currency": VISITS, "unit_price": 3_000},
     "PLAY": {"name": "Play time", "name_zh": "游戏时长卡", "currency": MINUTES, "unit_price": 50},
@@ -52,8 +54,10 @@ def sell_passes(
         code: Program.objects.get_or_create(code=code, defaults=terms | {"allowed_credentials": accepted})[0]
         for code, terms in UNIT_PROGRAMS.items()
     }
+    zone = ZoneInfo(till.store.timezone)
     for one in PASSES:
-        bought = at - timedelta(days=one.days_ago)
+        day = (at - timedelta(days=one.days_ago)).astimezone(zone).date()
+        bought = datetime.combine(day, SOLD_AT, zone)
         request = request_at(till, bought)
         made = issue(
             card_id=uuid7(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -19,6 +20,7 @@ SIGNS = {
     "capture": -1,
     "release": 0,
     "refund": 1,
+    "bonus": 1,
     # As an account's chain has it, and as the answer to a move tells of the account that gave.
     "move_out": -1,
     "move_in": 1,
@@ -47,6 +49,13 @@ class HistoryLine:
     operator: str
     original: UUID | None
     undone: bool
+    # Whether somebody asked for it: what a job did, or what came with a top-up, has no receipt of its own.
+    has_answer: bool
+    # What refunds have left of a redeem or capture.
+    refundable_minor: int
+    # Of a hold: how it ended (None while it is open), and until when it lasts.
+    resolution: str | None
+    expires_at: datetime | None
 
     @property
     def rrn(self) -> str:
@@ -54,14 +63,32 @@ class HistoryLine:
         return rrn_of(self.id)
 
 
-_SQL = """
+_LINES = """
 select line.id, line.type, line.undoes, line.amount, line.balance_after, line.occurred_at, line.recorded_at,
     line.store_id, line.origin_id, line.operator, line.original_id,
     exists (select from ledger_transaction as undo
             where undo.account_id = line.account_id and undo.original_id = line.id
-            and undo.type in ('void', 'reversal'))
+            and undo.type in ('void', 'reversal')),
+    exists (select from ledger_answer as answer where answer.id = line.id),
+    case when line.type in ('redeem', 'capture') then line.amount - coalesce((
+        select sum(refund.amount) from ledger_transaction as refund
+        where refund.account_id = line.account_id and refund.original_id = line.id and refund.type = 'refund'
+            and not exists (
+                select from ledger_transaction as undo
+                where undo.account_id = refund.account_id and undo.original_id = refund.id
+                and undo.type in ('void', 'reversal'))), 0) else 0 end,
+    hold.resolution, hold.expires_at
 from ledger_transaction as line
+left join ledger_hold as hold
+    on line.type = 'hold' and hold.account_id = line.account_id and hold.id = line.id
+"""
+_LATEST = """
 where line.account_id = %s and line.position < coalesce(%s, 9223372036854775807)
+order by line.position desc
+limit %s
+"""
+_OPEN_HOLDS = """
+where line.account_id = %s and hold.id is not null and hold.resolution is null
 order by line.position desc
 limit %s
 """
@@ -71,8 +98,17 @@ def list_history(
     account_id: UUID, *, limit: int = 50, before_position: int | None = None
 ) -> list[HistoryLine]:
     """List an account's transactions, newest first. Minor units. Locks nothing."""
+    return _list(_LINES + _LATEST, [account_id, before_position, limit])
+
+
+def list_open_holds(account_id: UUID, *, limit: int = 50) -> list[HistoryLine]:
+    """List the holds of an account that nothing has resolved yet, newest first. Locks nothing."""
+    return _list(_LINES + _OPEN_HOLDS, [account_id, limit])
+
+
+def _list(sql: str, values: list[Any]) -> list[HistoryLine]:
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [account_id, before_position, limit])
+        cursor.execute(sql, values)
         return [
             HistoryLine(
                 id=row[0],
@@ -88,6 +124,10 @@ def list_history(
                 operator=row[9],
                 original=row[10],
                 undone=row[11],
+                has_answer=row[12],
+                refundable_minor=int(row[13]),
+                resolution=row[14],
+                expires_at=row[15],
             )
             for row in cursor.fetchall()
         ]

@@ -1,12 +1,18 @@
-"""Refund: give back value of an earlier redeem or capture, into the very lots that it took."""
+"""Refund: give back value of an earlier redeem or capture, into the very lots that it took.
+
+Or, for an approval by two persons, value without an original.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from prepaid.cards.presentation import Presentation
+from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
-from prepaid.stored_value.calls import transact
+from prepaid.stored_value.calls import PRESENTED, presented_values, transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 
 
@@ -20,4 +26,24 @@ def refund(request: Request, original: UUID, amount: Money) -> Answer:
         request,
         [original, amount.amount_minor, amount.currency],
         placeholders="%s::uuid, %s::bigint, %s::text",
+    )
+
+
+def refund_unlinked(request: Request, presentation: Presentation, amount: Money, *, approval: UUID) -> Answer:
+    """Give value without an original, as a paid lot of its own, for an approval by two persons.
+
+    `request.note` is the reason that stands on it, and must not be empty. An approval is used once: the next
+    one under another id is declined `already_reversed`. Earns no bonus. Locks the card's credential, then its
+    account. Raises ValueError without a reason, IdReused, SequenceReused, TryAgain.
+    """
+    if not request.note.strip():
+        raise ValueError("a refund without an original needs a reason")
+    if amount.currency != request.origin.currency:
+        return decline(request, "refund", "currency_mismatch", presentation=presentation, amount=amount)
+    merchant = general_account_id("merchant", owner_id=request.origin.store_id, currency=amount.currency)
+    return transact(
+        "stored_value_refund_unlinked",
+        request,
+        [*presented_values(presentation), amount.amount_minor, amount.currency, approval, merchant],
+        placeholders=f"{PRESENTED}, %s::bigint, %s::text, %s::uuid, %s::uuid",
     )

@@ -22,6 +22,7 @@ from prepaid.web.access import staff_of_request
 COUNTER_PAGES = (("counter", _("Counter"), "scan-line"), ("cards", _("Cards"), "credit-card"))
 OFFICE_PAGES = (
     ("reports", _("Reports"), "chart-column"),
+    ("offers", _("Offers"), "gift"),
     ("terminals", _("Terminals"), "nfc"),
     ("orders", _("Orders"), "package"),
     ("returns", _("Card returns"), "hand-coins"),

@@ -7,7 +7,7 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import cards, identity, issuing, life, receipts, stream, views
-from prepaid.web.office import imports, orders, reports, returns, rules
+from prepaid.web.office import imports, offers, orders, reports, returns, rules
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -48,6 +48,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
+    path("office/offers", offers.offers, name="offers"),
+    path("office/offers/new", offers.new_offer, name="new_offer"),
+    path("office/offers/<uuid:offer_id>/end", offers.end, name="end_offer"),
     path("office/terminals", office.terminals, name="terminals"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),

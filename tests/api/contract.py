@@ -11,6 +11,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from prepaid.api.openapi import document
+from prepaid.stored_value.reasons import reason_of
 from tests.api.client import BASE, Headers, Reply, TerminalClient
 
 ROOT = "urn:document"
@@ -75,3 +76,12 @@ class CheckedClient(TerminalClient):
         reply = super().send(method, target, body, headers)
         check(method, target, reply)
         return reply
+
+
+def assert_declined(reply: Reply, reason: str) -> None:
+    """Hold a decline to its reason: nothing moved, and what it says is the table's."""
+    told = reply.json()
+    why = reason_of(reason)
+    assert (reply.status, told["outcome"], told["reason"]) == (201, "declined", reason), told
+    assert (told["approved_amount"], told["money_moved"], told["hash"]) == (0, "no", None)
+    assert (told["retry"], told["fix"], told["message"]) == (why.retry, why.fix, {"en": why.en, "zh": why.zh})

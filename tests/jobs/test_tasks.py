@@ -86,6 +86,18 @@ def test_due_hold_is_released_by_the_job(worker: Program) -> None:
 
     assert run(tasks.expire_holds).result == "1 released"
     assert run(tasks.expire_holds).result == "0 released"
+
+
+def test_bonus_is_paid_and_value_expired_once(worker: Program) -> None:
+    now = timezone.now()
+    shop = open_shop(value_valid_months=1)
+    shop.at = now - timedelta(days=40)
+    shop.offer(1_000, 30, instalments=3, interval="week")
+    held = shop.card(balance=1_000)
+
+    assert [run(tasks.pay_instalments).result for _ in range(2)] == ["2 paid", "0 paid"]
+    assert [run(tasks.expire_lots).result for _ in range(2)] == ["1 expired", "0 expired"]
+    assert held.balance() == 30
     assert held.row("held") == 0
 
 

@@ -20,9 +20,10 @@ from tests.shop import Shop, figures, open_shop
 TABLES = (
     "ledger_account",
     "ledger_answer",
+    "ledger_answer_rule",
+    "ledger_bonus",
     "ledger_counted",
     "ledger_counter",
-    "ledger_answer_rule",
     "ledger_daily_sum",
     "ledger_general_account",
     "ledger_hold",
@@ -38,9 +39,10 @@ DERIVED = ("ledger_daily_sum", "ledger_outbox")
 SOME_COLUMN = {
     "ledger_account": "currency",
     "ledger_answer": "outcome",
+    "ledger_answer_rule": "rule_id",
+    "ledger_bonus": "amount",
     "ledger_counted": "kind",
     "ledger_counter": "kind",
-    "ledger_answer_rule": "rule_id",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
@@ -60,6 +62,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
     """A shop in a database of its own, with rows in every table of the ledger, which none can change."""
     with django_db_blocker.unblock(), own_database() as name:
         shop = open_shop(instrument_loads_day_max=1)
+        shop.offer(10_000, 500)
         held = shop.card(balance=10_000)
         shop.redeem(held, 3_650)
         move(shop.request(), held.card.id, shop.card().card.id, Money(50, "CNY"))
@@ -69,8 +72,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
             cursor.execute("select ledger_fold_outbox(1)")
         with connect_as_superuser(name) as opened:
             opened.execute(
-                "insert into ledger_hold (account_id, id, amount, expires_at) "
-                "select id, gen_random_uuid(), 1, now() from ledger_account"
+                "insert into ledger_hold (account_id, id, amount, expires_at, placed_on) "
+                "select id, gen_random_uuid(), 1, now(), current_date from ledger_account"
             )
             opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
         yield shop
@@ -168,7 +171,7 @@ def resolve_then_change(table_owner: Owner) -> None:
         assert caught.value.sqlstate == "PC900"
 
 
-def test_of_the_ledger_itself_the_application_may_call_four_functions_that_write(shop: Shop) -> None:
+def test_of_the_ledger_itself_the_application_may_call_five_functions_that_write(shop: Shop) -> None:
     """None of them takes what it writes on trust: posting belongs to the functions of stored value."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -178,6 +181,7 @@ def test_of_the_ledger_itself_the_application_may_call_four_functions_that_write
         names = [name for (name,) in cursor.fetchall()]
     assert names == [
         "ledger_expire_hold",
+        "ledger_expire_lot",
         "ledger_fold_outbox",
         "ledger_open_account",
         "ledger_open_general_account",

@@ -14,6 +14,7 @@ from prepaid.money import Money
 from prepaid.reports.figures import EFFECTS, Flow, Report, effect, list_currencies, report
 from prepaid.reports.periods import Period, PeriodRefused, last_days, latest_business_date
 from prepaid.stored_value.cash_out import cash_out
+from prepaid.stored_value.expire import expire_lots
 from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.move import move
 from prepaid.stored_value.refund import refund
@@ -108,6 +109,25 @@ def test_what_is_undone_is_taken_off_on_the_day_of_the_undoing(shanghai: Shop) -
     }
     assert figures.total == Flow(topped_up=10_000, topped_up_count=1, redeemed=2_000, redeemed_count=1)
     assert figures.liability == held.balance() == 8_000
+
+
+def test_bonus_and_what_expired_stand_apart_from_what_was_paid(shanghai: Shop) -> None:
+    shanghai.at = at("2026-11-22T10:00")
+    shanghai.offer(10_000, 900, bonus_valid_days=1, starts_on=SUNDAY)
+    held = card_made_at(shanghai, shanghai.at)
+    shanghai.load(held, 10_000)
+    mistaken = shanghai.load(held, 20_000)
+    assert shanghai.void(mistaken.id).approved
+    shanghai.redeem(held, 300)
+    expire_lots(at("2026-11-24T10:00"))
+
+    figures = report(WEEK, currency="CNY")
+
+    assert by_day(figures) == {
+        SUNDAY: Flow(topped_up=10_000, topped_up_count=1, redeemed=300, redeemed_count=1, bonus=900),
+        TUESDAY: Flow(expired=600),
+    }
+    assert figures.liability == held.balance() == 10_000
 
 
 def test_posting_shows_at_once_and_folding_it_changes_nothing(shanghai: Shop) -> None:

@@ -43,6 +43,18 @@ def held(shop: Shop) -> HeldCard:
 RIGHT = {"load": (1, 10_000), "redeem": (2, 4_650), "void": (1, 1_000)}
 
 
+def test_bonus_is_no_part_of_a_batch(shop: Shop) -> None:
+    shop.offer(10_000, 900, instalments=3)
+    held = shop.card(balance=10_000)
+    loaded = shop.load(held, 10_000)
+    shop.void(loaded.id)
+
+    answer = close(shop, 1, 3, load=(2, 20_000), void=(1, 10_000))
+
+    assert (answer.balanced, answer.missing_sequences, answer.differences) == (True, [], {})
+    assert held.balance() == 10_300
+
+
 def test_batch_that_agrees_is_balanced(shop: Shop, held: HeldCard) -> None:
     answer = close(shop, 1, 4, **RIGHT)
 

@@ -15,9 +15,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from prepaid.money import Money
 from prepaid.settlement.kinds import KINDS
 from prepaid.settlement.models import SettlementException
 from prepaid.settlement.reconcile import reconcile
+from prepaid.stored_value.hold import hold
 from tests.shop import NOON, Shop
 
 Behind = psycopg.Connection[tuple[object, ...]]
@@ -53,7 +55,7 @@ class Fault:
     """What is done, and which rows must be named for it: `{kind: [key]}`."""
 
     statement: str
-    named: Callable[[Books], dict[str, list[str]]]
+    named: Callable[[Any], dict[str, list[str]]]
 
 
 LOTS_PLUS_500 = (
@@ -220,6 +222,81 @@ FAULTS = {
         lambda books: {"rule_was_told_with_a_decline": [f"{books.ids[1]}"]},
     ),
 }
+
+
+BONUS_FAULTS = {
+    "bonus paid, but not said to be": Fault(
+        "update ledger_bonus set resolution = null, resolved_by = null where number = 1",
+        lambda books: {"bonus_is_paid_once": [books.bonus(1)]},
+    ),
+    "bonus said to be paid, but not": Fault(
+        "update ledger_bonus set resolution = 'paid', resolved_by = id where number = 2",
+        lambda books: {"bonus_is_paid_once": [books.bonus(2)]},
+    ),
+    "bonus under another id": Fault(
+        f"update ledger_bonus set id = '{UUID(int=2)}' where number = 2",
+        lambda books: {"bonus_is_paid_once": [f"{books.account}/{books.load} {UUID(int=2)}"]},
+    ),
+    "bonus cancelled without its load": Fault(
+        "update ledger_bonus set resolution = 'cancelled', resolved_by = load_id where number = 2",
+        lambda books: {"bonus_goes_back_with_its_load": [books.bonus(2)]},
+    ),
+    "bonus lot without a campaign": Fault(
+        "update ledger_lot set campaign = ''",
+        lambda books: {"lot_is_as_its_transfer_made_it": [f"{books.account}/1"]},
+    ),
+    "paid lot called a bonus": Fault(
+        "update ledger_lot set bonus = true, campaign = 'mine' where not bonus;"
+        "update ledger_account set lots = array("
+        "select row(lot_no, true, remaining, expires_on)::ledger_open_lot from unnest(lots))",
+        lambda books: {
+            "lot_is_as_its_transfer_made_it": [f"{books.account}/2"],
+            # Only what was paid counts for the limits of loads.
+            "counters_are_what_their_day_and_month_counted": [str(books.account)],
+        },
+    ),
+    "hold placed later than its value was good for": Fault(
+        "update ledger_hold set placed_on = '2999-01-01';"
+        "update ledger_lot set expires_on = '2998-01-01';"
+        "update ledger_account set lots = array("
+        "select row(lot_no, bonus, remaining, date '2998-01-01')::ledger_open_lot from unnest(lots))",
+        lambda books: {"open_holds_are_covered": [f"{books.account}"]},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Promised:
+    """An account with 100.00 loaded, a bonus of 30 that comes in three parts, and a hold of 10.00."""
+
+    account: UUID
+    load: UUID
+    parts: tuple[UUID, ...]
+
+    def bonus(self, number: int) -> str:
+        return f"{self.account}/{self.load} {self.parts[number - 1]}"
+
+
+@pytest.fixture
+def promised(shop: Shop) -> Promised:
+    shop.offer(10_000, 30, instalments=3)
+    held = shop.card()
+    answer = shop.load(held, 10_000)
+    hold(shop.request(), held.tap(), Money(1_000, "CNY"), expires_at=NOON + timedelta(days=9))
+    with connection.cursor() as cursor:
+        cursor.execute("select id from ledger_bonus where load_id = %s order by number", [answer.id])
+        parts = tuple(row[0] for row in cursor.fetchall())
+    return Promised(held.account_id, answer.id, parts)
+
+
+@pytest.mark.parametrize("name", BONUS_FAULTS)
+def test_fault_planted_in_a_bonus_or_under_a_hold_is_named(
+    name: str, promised: Promised, behind_the_ledger: Behind
+) -> None:
+    assert reconcile(LATER).is_clean
+    behind_the_ledger.execute(BONUS_FAULTS[name].statement)
+
+    assert named_by(reconcile(LATER).open) == BONUS_FAULTS[name].named(promised)
 
 
 def named_by(exceptions: list[SettlementException]) -> dict[str, list[str]]:

@@ -19,6 +19,8 @@ LIMITS = {
     "loads_day_max": 6,
     "balance_max": 40_000,
 }
+# Pay so much, get so much in three parts, a day apart, each good for five days.
+PAY_MIN, BONUS_PARTS, BONUS_DAYS = 4_000, (33, 33, 34), 5
 TAKING, GIVING = ("redeem", "capture"), ("load", "refund")
 
 
@@ -34,6 +36,18 @@ class Done:
     expires_at: datetime | None = None
     undone: bool = False
     resolution: str | None = None
+    placed_on: date = date.min
+    parts: list[Part] = field(default_factory=list)
+
+
+@dataclass
+class Part:
+    """A part of a load's bonus: `lot` once it is paid."""
+
+    amount: int
+    due_on: date
+    lot: int | None = None
+    cancelled: bool = False
 
 
 @dataclass
@@ -64,7 +78,31 @@ class Model:
 
     @property
     def spendable(self) -> int:
-        return sum(remaining for remaining, until in self.lots.values() if until >= self.today)  # type: ignore
+        return self.good_on(self.today)
+
+    def good_on(self, day: date) -> int:
+        return sum(remaining for remaining, until in self.lots.values() if until >= day)  # type: ignore
+
+    def open_holds(self) -> list[Done]:
+        return [
+            one for one in self.done.values() if one.kind == "hold" and not one.reason and not one.resolution
+        ]
+
+    def available(self, hold: Done | None = None) -> int:
+        """Give what may be spent today, or captured of a hold: every other hold must stay capturable."""
+        on = min(hold.placed_on, self.today) if hold else self.today
+        others = [one for one in self.open_holds() if one is not hold]
+        bounds = [self.good_on(on)]
+        for day in {one.placed_on for one in others}:
+            reserved = sum(one.amount for one in others if one.placed_on >= day)
+            bounds.append(self.good_on(min(day, on)) - reserved)
+        return max(min(bounds), 0)
+
+    def holds_are_covered(self) -> bool:
+        return all(
+            self.good_on(day) >= sum(one.amount for one in self.open_holds() if one.placed_on >= day)
+            for day in {one.placed_on for one in self.open_holds()}
+        )
 
     def begin_day(self) -> None:
         """Begin the day's counters and the month's, as each posting does."""
@@ -107,12 +145,18 @@ class Model:
             return None
         return "insufficient_because_of_hold" if amount <= self.spendable else "insufficient_funds"
 
-    def take(self, amount: int) -> dict[int, int]:
-        legs = {}
-        for no in sorted(self.lots, key=lambda no: (self.lots[no][1], no)):
+    def take(self, amount: int, since: date | None = None) -> dict[int, int]:
+        """Take what expired since a hold, first to expire first; then bonus first, earliest, oldest."""
+        legs: dict[int, int] = {}
+
+        def place(no: int) -> tuple[bool, bool, object, int]:
+            expired = self.lots[no][1] < self.today  # type: ignore[operator]
+            return (not expired, no not in self.bonus_lots and not expired, self.lots[no][1], no)
+
+        for no in sorted(self.lots, key=place):
             remaining, until = self.lots[no]
             assert isinstance(remaining, int)
-            if amount and until >= self.today:  # type: ignore[operator]
+            if amount and until >= (since or self.today):  # type: ignore[operator]
                 legs[no] = min(remaining, amount)
                 amount -= legs[no]
         self.move(legs, -1)
@@ -126,6 +170,38 @@ class Model:
                 del self.lots[no]
 
     expiries: dict[int, date] = field(default_factory=dict)
+    bonus_lots: set[int] = field(default_factory=set)
+
+    def make_lot(self, amount: int, expires_on: date) -> int:
+        self.lot_count += 1
+        self.expiries[self.lot_count] = expires_on
+        self.move({self.lot_count: amount}, 1)
+        return self.lot_count
+
+    def pay(self, part: Part) -> None:
+        self.begin_day()
+        part.lot = self.make_lot(part.amount, self.today + timedelta(days=BONUS_DAYS))
+        self.bonus_lots.add(part.lot)
+
+    def pay_due(self) -> int:
+        """Pay the parts of every bonus that are due, as far as the account may hold them."""
+        paid = 0
+        parts = [part for done in self.done.values() for part in done.parts]
+        for part in sorted(parts, key=lambda part: part.due_on):
+            due = part.lot is None and not part.cancelled and part.due_on <= self.today
+            if due and self.balance + part.amount <= LIMITS["balance_max"]:
+                self.pay(part)
+                paid += 1
+        return paid
+
+    def expire(self) -> int:
+        """Take off what expired, but for what an open hold may still use."""
+        since = min((one.placed_on for one in self.open_holds()), default=self.today)
+        over = [no for no, (_, until) in self.lots.items() if until < min(since, self.today)]  # type: ignore
+        for no in over:
+            self.begin_day()
+            del self.lots[no]
+        return len(over)
 
     def load(self, key: UUID, amount: int, expires_on: date) -> Done:
         now = self.counted()
@@ -138,21 +214,23 @@ class Model:
             or now.loads + 1 > LIMITS["loads_day_max"]
         ):
             reason = "limit_day"
-        if reason is None and self.balance + amount > LIMITS["balance_max"]:
+        earned = BONUS_PARTS if amount >= PAY_MIN else ()
+        if reason is None and self.balance + amount + sum(earned[:1]) > LIMITS["balance_max"]:
             reason = "limit_balance"
         if reason is None:
             self.begin_day()
-            self.lot_count += 1
-            self.expiries[self.lot_count] = expires_on
             self.loads += 1
             self.loaded += amount
             self.loaded_month += amount
-            self.move({self.lot_count: amount}, 1)
-            return self.note(key, Done("load", None, amount, {self.lot_count: amount}))
+            parts = [Part(part, self.today + timedelta(days=day)) for day, part in enumerate(earned)]
+            for part in parts[:1]:
+                self.pay(part)
+            legs = {self.make_lot(amount, expires_on): amount}
+            return self.note(key, Done("load", None, amount, legs, parts=parts))
         return self.note(key, Done("load", reason))
 
     def redeem(self, key: UUID, amount: int, *, partial: bool) -> Done:
-        available = max(self.spendable - self.held, 0)
+        available = self.available()
         reason = self.unusable() or self.refuse_spending(amount)
         if partial and available > 0:
             amount = min(amount, available)
@@ -166,11 +244,11 @@ class Model:
 
     def hold(self, key: UUID, amount: int, expires_at: datetime) -> Done:
         reason = self.unusable() or self.refuse_spending(amount)
-        reason = reason or self.short(amount, max(self.spendable - self.held, 0))
+        reason = reason or self.short(amount, self.available())
         if reason is None:
             self.begin_day()
             self.held += amount
-            return self.note(key, Done("hold", None, amount, expires_at=expires_at))
+            return self.note(key, Done("hold", None, amount, expires_at=expires_at, placed_on=self.today))
         return self.note(key, Done("hold", reason))
 
     def posted(self, original: UUID) -> Done | None:
@@ -183,15 +261,17 @@ class Model:
             return self.note(key, Done("capture", "original_unknown"))
         if found.kind != "hold":
             return self.note(key, Done("capture", "original_not_reversible"))
-        others = self.spendable - (self.held - found.amount)
         if found.resolution == "released":
             reason: str | None = "already_reversed"
         elif found.resolution or (found.expires_at and found.expires_at <= self.now):
             reason = "original_not_reversible"
-        elif amount > found.amount:
+        elif amount > found.amount * 11 // 10:
             reason = "amount_over_original"
+        elif amount > self.available(found):
+            within = amount <= self.good_on(found.placed_on)
+            reason = "insufficient_because_of_hold" if within else "insufficient_funds"
         else:
-            reason = self.short(amount, others)
+            reason = None
         if reason:
             return self.note(key, Done("capture", reason))
         found.resolution = "captured"
@@ -199,7 +279,7 @@ class Model:
         self.begin_day()
         self.redeemed += amount
         self.redeemed_month += amount
-        return self.note(key, Done("capture", None, amount, self.take(amount), original))
+        return self.note(key, Done("capture", None, amount, self.take(amount, found.placed_on), original))
 
     def release(self, key: UUID, original: UUID) -> Done:
         found = self.posted(original)
@@ -257,10 +337,7 @@ class Model:
         if reason == "already_reversed" and kind == "reversal":
             return self.note(key, Done(kind, None))
         if reason is None and found.kind in GIVING:
-            if any(self.lots.get(no, [0])[0] < amount for no, amount in found.legs.items()):  # type: ignore
-                reason = "insufficient_funds"
-            elif self.balance - found.amount < self.held:
-                reason = "insufficient_because_of_hold"
+            reason = self.take_back(found)
         if reason:
             return self.note(key, Done(kind, reason))
         found.undone = True
@@ -268,13 +345,26 @@ class Model:
         if found.kind == "hold":
             found.resolution = "released"
             self.held -= found.amount
-        else:
-            self.move(found.legs, 1 if found.kind in TAKING else -1)
+        elif found.kind in TAKING:
+            self.move(found.legs, 1)
         if found.kind in TAKING or found.kind == "load":
             self.count_back("load" if found.kind == "load" else "redeem", found.amount, self.days[original])
         elif found.kind == "refund" and found.original is not None:
             self.count_back("redeem", -found.amount, self.days[found.original])
         return self.note(key, Done(kind, None, found.amount, original=original))
+
+    def take_back(self, found: Done) -> str | None:
+        """Take back the very lots that it gave, its bonus with it; or nothing, and say why not."""
+        legs = found.legs | {part.lot: part.amount for part in found.parts if part.lot is not None}
+        if any(self.lots.get(no, [0])[0] < amount for no, amount in legs.items()):  # type: ignore[operator]
+            return "insufficient_funds"
+        self.move(legs, -1)
+        if not self.holds_are_covered():
+            self.move(legs, 1)
+            return "insufficient_because_of_hold"
+        for part in found.parts:
+            part.cancelled = part.lot is None
+        return None
 
     def refuse_undo(self, original: UUID, found: Done) -> str | None:
         if found.kind in ("void", "reversal", "release"):

@@ -8,6 +8,7 @@ from typing import Any
 from prepaid.cards.models import Account, Holder, Rule, RuleSet
 from prepaid.cards.rules.in_force import change_rule
 from prepaid.identifiers import uuid7
+from prepaid.keys import site_keys
 from tests.shop import NOON, HeldCard, Shop, open_shop
 
 
@@ -38,9 +39,13 @@ def add_rule(made: RuleSet, name: str, value: Any, since: date, *, source: str =
 
 
 def identified() -> Holder:
-    secret = uuid7().bytes * 2
+    holder_id, number, keys = uuid7(), uuid7().hex.upper(), site_keys()
     return Holder.objects.create(
-        name="Wang Fang", id_number_lookup=secret, id_number_sealed=secret, identified_at=NOON
+        id=holder_id,
+        name="Wang Fang",
+        id_number_lookup=keys.identity_lookup("passport", number),
+        id_number_sealed=keys.seal(number, of=holder_id.bytes),
+        identified_at=NOON,
     )
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from prepaid.cards.models import Card, Credential, Program
+from prepaid.cards.models import Card, Credential, Offer, Program
 from prepaid.cards.presentation import present
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
@@ -48,6 +48,16 @@ def fetch(sql: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(shown + sql)
         return list(cursor.fetchall())
+
+
+def test_member_card_has_offers_that_begin_after_the_month_of_trade(made: None) -> None:
+    offers = Offer.objects.filter(program__code="MEMBER").order_by("code")
+
+    assert [(offer.code, offer.pay_min, offer.bonus, offer.instalments) for offer in offers] == [
+        ("MEMBER240", 200_000, 24_000, 12),
+        ("MEMBER50", 50_000, 5_000, 1),
+    ]
+    assert fetch("select 1 from shown where type = 'bonus'") == []
 
 
 def test_first_store_is_riverside_and_both_stores_have_tills(made: None) -> None:

@@ -25,13 +25,15 @@ from prepaid.ledger.errors import IdReused
 from prepaid.money import Money
 from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.bonus import list_due_parts, pay_part
+from prepaid.stored_value.expire import expire_lot, list_due_lots
 from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.refund import refund
 from prepaid.stored_value.undo import reverse, void
 from tests.shop import NOON, assert_ledger_is_clean, open_shop
-from tests.stored_value.model import LIMITS, Done, Model
+from tests.stored_value.model import BONUS_DAYS, BONUS_PARTS, LIMITS, PAY_MIN, Done, Model
 
 LIVES = int(os.environ.get("MODEL_LIVES", "100"))
 SHRINK = [Phase.shrink] if os.environ.get("MODEL_SHRINK") else []
@@ -47,9 +49,11 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shop = open_shop(**LIMITS, **COUNTED, value_valid_months=1)
+        self.shop = open_shop(**LIMITS, **COUNTED, value_valid_months=1, capture_tolerance_percent=10)
         # The clock steps forward, and a hold expires by no clock that is ahead of the database's.
         self.shop.at = NOON - timedelta(days=1_500)
+        terms = {"instalments": len(BONUS_PARTS), "interval": "day", "bonus_valid_days": BONUS_DAYS}
+        self.shop.offer(PAY_MIN, sum(BONUS_PARTS), **terms)
         self.held = self.shop.card()
         holder = Holder.objects.create(name="Wang Xiaoyu")
         Account.objects.filter(pk=self.held.account_id).update(holder=holder)
@@ -85,7 +89,7 @@ class Life(RuleBasedStateMachine):
         answer = call()
         until = self.model.today
         if answer.approved:
-            until = self.expiry_of(with_value + 1)
+            until = self.expiry_of(with_value + (2 if amount >= PAY_MIN else 1))
         done = self.model.load(request.id, amount, until)
         assert (answer.reason, answer.approved_minor) == (done.reason, done.amount)
         self.asked.append((call, answer))
@@ -106,7 +110,7 @@ class Life(RuleBasedStateMachine):
         done = self.model.redeem(request.id, amount, partial=partial)
         self.agree(lambda: redeem(request, self.desk, Money(amount, "CNY"), allow_partial=partial), done)
 
-    @rule(amount=amounts, minutes=st.integers(1, 3_000))
+    @rule(amount=amounts, minutes=st.one_of(st.integers(1, 3_000), st.integers(1, 80_000)))
     def hold(self, amount: int, minutes: int) -> None:
         request = self.request()
         until = self.model.now + timedelta(minutes=minutes)
@@ -194,6 +198,18 @@ class Life(RuleBasedStateMachine):
                     done.resolution = "expired"
                     self.model.begin_day()
                     self.model.held -= done.amount
+
+    @rule()
+    def pay_instalments(self) -> None:
+        due = [part for part in list_due_parts(self.model.now) if part.account_id == self.held.account_id]
+        paid = [pay_part(part, at=self.model.now) for part in due]
+        assert sum(paid) == self.model.pay_due()
+
+    @rule()
+    def expire_lots(self) -> None:
+        due = [lot for lot in list_due_lots(self.model.now) if lot.account_id == self.held.account_id]
+        expired = [expire_lot(lot, at=self.model.now) for lot in due]
+        assert sum(expired) == self.model.expire()
 
     @invariant()
     def account_is_as_the_model_says(self) -> None:

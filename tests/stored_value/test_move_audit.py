@@ -20,7 +20,8 @@ PLANTED = {
     ),
     "value kept in transit": (
         "update ledger_transfer set debit_account = (select general.id "
-        "from ledger_general_account as general where general.kind = 'fees' and owner_id = '{store}') "
+        "from ledger_general_account as general "
+        "where general.kind = 'fees' and owner_id = '{store}' and currency = 'CNY') "
         "where account_id = '{target}' and position = 1",
         {"transit_is_empty_after_each_move", "chain_verifies"},
     ),

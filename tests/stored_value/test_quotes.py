@@ -30,7 +30,7 @@ from prepaid.stored_value.quotes.facts import Facts, Load, gather_facts
 from prepaid.stored_value.quotes.quote import BRANCHES, Quote, quote_return
 from prepaid.stored_value.refund import refund
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
-from tests.stored_value.gifts import Owner, load_with_gift
+from tests.stored_value.gifts import load_with_gift
 from tests.stored_value.rule_sets import give, identified, rule_set, ruled_shop
 
 TODAY = date(2026, 11, 23)
@@ -194,16 +194,17 @@ def totals(quoted: Quote) -> dict[str, tuple[bool, int]]:
     return {branch.code: (branch.applies, branch.refund_minor) for branch in quoted.branches}
 
 
-def worked_case(owner: Owner, code: str = "cn_registered") -> tuple[Shop, HeldCard]:
+def worked_case(code: str = "cn_registered") -> tuple[Shop, HeldCard]:
     shop = ruled_shop(RuleSet.objects.get(code=code))
     held = shop.card()
-    load_with_gift(owner, shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
+    give(held, identified())
+    load_with_gift(shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
     assert shop.redeem(held, 359_400).approved
     return shop, held
 
 
-def test_the_worked_case_from_real_ledger_rows(owner: Owner) -> None:
-    _, held = worked_case(owner)
+def test_the_worked_case_from_real_ledger_rows(committed_db: None) -> None:
+    _, held = worked_case()
 
     quoted = quote(held)
 
@@ -223,10 +224,11 @@ def test_the_worked_case_from_real_ledger_rows(owner: Owner) -> None:
     assert_ledger_is_clean()
 
 
-def test_where_paid_value_went_first_the_refund_comes_out_of_the_gift(owner: Owner) -> None:
+def test_where_paid_value_went_first_the_refund_comes_out_of_the_gift(committed_db: None) -> None:
     shop = ruled_shop(RuleSet.objects.get(code="cn_registered"), consumption_order="paid_first")
     held = shop.card()
-    load_with_gift(owner, shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
+    give(held, identified())
+    load_with_gift(shop, held, 300_000, 100_000, recorded_at=LONG_AGO)
     assert shop.redeem(held, 320_000).approved
 
     branch = quote(held).branch("art18")
@@ -237,8 +239,8 @@ def test_where_paid_value_went_first_the_refund_comes_out_of_the_gift(owner: Own
     assert (branch.forfeited_bonus_minor, branch.retained_minor, branch.uncovered_minor) == (20_000, 0, 0)
 
 
-def test_interest_is_at_the_rate_of_the_day_and_to_be_checked(owner: Owner) -> None:
-    _, held = worked_case(owner)
+def test_interest_is_at_the_rate_of_the_day_and_to_be_checked(committed_db: None) -> None:
+    _, held = worked_case()
 
     branch = quote(held, terminated_on=TODAY - timedelta(days=30), paid_on=TODAY).branch("art18")
 
@@ -246,8 +248,8 @@ def test_interest_is_at_the_rate_of_the_day_and_to_be_checked(owner: Owner) -> N
     assert (branch.interest_minor, branch.total_minor, branch.to_be_checked) == (75, 30_525, True)
 
 
-def test_refunds_and_voids_of_purchases_and_loads_count(owner: Owner) -> None:
-    shop, held = worked_case(owner)
+def test_refunds_and_voids_of_purchases_and_loads_count(committed_db: None) -> None:
+    shop, held = worked_case()
     bought = shop.redeem(held, 10_000)
     assert refund(shop.request(), bought.id, Money(4_000, "CNY")).approved
     undone = shop.redeem(held, 5_000)
@@ -259,7 +261,7 @@ def test_refunds_and_voids_of_purchases_and_loads_count(owner: Owner) -> None:
     assert [load.paid_left_minor + load.bonus_left_minor for load in known.loads] == [held.balance()]
 
 
-def test_a_load_that_was_undone_was_never_paid(owner: Owner) -> None:
+def test_a_load_that_was_undone_was_never_paid(committed_db: None) -> None:
     shop = open_shop()
     held = shop.card()
     assert shop.load(held, 7_000).approved

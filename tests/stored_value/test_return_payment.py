@@ -22,7 +22,7 @@ from prepaid.stored_value.quotes.choices import (
 from prepaid.stored_value.quotes.facts import gather_facts
 from prepaid.stored_value.quotes.quote import quote_return
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures
-from tests.stored_value.gifts import Owner, load_with_gift
+from tests.stored_value.gifts import load_with_gift
 from tests.stored_value.rule_sets import give, identified, ruled_shop
 
 # The posting itself is another room's; where a version has none, there is nothing to pay out by.
@@ -30,11 +30,11 @@ pytest.importorskip("prepaid.stored_value.return_card")
 TODAY = date(2026, 11, 23)
 
 
-def chosen(owner: Owner, way: str) -> tuple[Shop, HeldCard, Choice]:
+def chosen(way: str) -> tuple[Shop, HeldCard, Choice]:
     shop = ruled_shop(RuleSet.objects.get(code="cn_registered"))
     held = shop.card()
     give(held, identified())
-    load_with_gift(owner, shop, held, 300_000, 100_000)
+    load_with_gift(shop, held, 300_000, 100_000)
     assert shop.redeem(held, 359_400).approved
     card = Card.objects.select_related("program__rule_set").get(pk=held.card.id)
     quote = quote_return(card, on=TODAY)
@@ -57,8 +57,8 @@ def pay(shop: Shop, choice: Choice, tender: str = "bank_transfer", digest: bytes
     return pay_choice(choice, request, tender=tender)
 
 
-def test_a_choice_is_paid_once_and_takes_the_card_back(owner: Owner) -> None:
-    shop, held, choice = chosen(owner, "art18")
+def test_a_choice_is_paid_once_and_takes_the_card_back(committed_db: None) -> None:
+    shop, held, choice = chosen("art18")
 
     first = pay(shop, choice)
     after = figures()
@@ -77,8 +77,8 @@ def test_a_choice_is_paid_once_and_takes_the_card_back(owner: Owner) -> None:
     assert_ledger_is_clean()
 
 
-def test_nothing_to_refund_closes_the_card_and_keeps_the_price(owner: Owner) -> None:
-    shop, held, choice = chosen(owner, "art19")
+def test_nothing_to_refund_closes_the_card_and_keeps_the_price(committed_db: None) -> None:
+    shop, held, choice = chosen("art19")
 
     assert pay(shop, choice).approved
     assert held.balance() == 0
@@ -86,8 +86,8 @@ def test_nothing_to_refund_closes_the_card_and_keeps_the_price(owner: Owner) -> 
     assert_ledger_is_clean()
 
 
-def test_a_card_used_since_is_not_paid_out(owner: Owner) -> None:
-    shop, held, choice = chosen(owner, "art18")
+def test_a_card_used_since_is_not_paid_out(committed_db: None) -> None:
+    shop, held, choice = chosen("art18")
     assert shop.redeem(held, 100).approved
     before = figures()
 
@@ -96,8 +96,8 @@ def test_a_card_used_since_is_not_paid_out(owner: Owner) -> None:
     assert figures() == before
 
 
-def test_cash_stops_at_the_line_of_the_rules(owner: Owner) -> None:
-    shop, held, choice = chosen(owner, "art18")
+def test_cash_stops_at_the_line_of_the_rules(committed_db: None) -> None:
+    shop, held, choice = chosen("art18")
     before = figures()
 
     assert list_tenders(choice, TODAY) == ["bank_transfer"]

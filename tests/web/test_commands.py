@@ -23,6 +23,11 @@ CODE = "87456498193432909705"
         ("100", "", 10_000),
         (".5", "", 50),
         ("+100.", "+", 10_000),
+        ("*18", "*", 1_800),
+        ("×18", "*", 1_800),
+        ("/200", "/", 20_000),
+        ("÷200", "/", 20_000),
+        ("／ 200", "/", 20_000),
     ],
 )
 def test_an_amount_is_read_in_every_way_it_is_typed(text: str, sign: str, minor: int) -> None:
@@ -30,7 +35,24 @@ def test_an_amount_is_read_in_every_way_it_is_typed(text: str, sign: str, minor:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "+", "-", "abc", "1 2", "+1,23", "36,5", "+1+2", NUMBER, f"+{NUMBER}", "1e5"]
+    "text",
+    [
+        "",
+        "+",
+        "-",
+        "*",
+        "/",
+        "**18",
+        "18/2",
+        "abc",
+        "1 2",
+        "+1,23",
+        "36,5",
+        "+1+2",
+        NUMBER,
+        f"+{NUMBER}",
+        "1e5",
+    ],
 )
 def test_what_is_not_an_amount_is_not_read_as_one(text: str) -> None:
     assert read_amount(text, "CNY") is None

@@ -11,12 +11,21 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import expect
 
+from prepaid.cards.offers import end_offer
 from prepaid.settlement.exceptions import Finding, record
 from tests.web.conftest import Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
-PATHS = ("/cards", "/cards/new", "/till", "/office/terminals", "/office/exceptions")
+PATHS = (
+    "/cards",
+    "/cards/new",
+    "/till",
+    "/office/terminals",
+    "/office/exceptions",
+    "/office/offers",
+    "/office/offers/new",
+)
 WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 
 
@@ -29,16 +38,17 @@ def test_the_counter_is_accessible_in_every_state(make_screen: Make, language: s
     assert_accessible(screen.page)
     screen.open(made)
     assert_accessible(screen.page)
-    for text, kind in (("+100", "load"), ("-36.5", "redeem")):
+    for text, kind in (("+100", "load"), ("-36.5", "redeem"), ("/10", "hold")):
         screen.enter(text)
         screen.armed(kind)
         assert_accessible(screen.page)
     screen.page.keyboard.press("Enter")
     expect(screen.page.locator("#notice")).to_be_visible()
     assert_accessible(screen.page)
-    screen.page.locator("button[name=void]").first.click()
-    screen.armed("void")
-    assert_accessible(screen.page)
+    for kind in ("capture", "release", "refund", "void"):
+        screen.page.locator(f"button[name={kind}]").first.click()
+        screen.armed(kind)
+        assert_accessible(screen.page)
     screen.page.keyboard.press("Enter")
     expect(screen.page.locator("tr.is-undone")).to_have_count(1)
     screen.enter("-9999")
@@ -58,6 +68,9 @@ def test_the_other_pages_are_accessible(
     spent = desk.load(made, 100)
     finding = Finding(kind="batch_difference", subject="batch", key=str(spent), found="1 of 2")
     record([finding], at=timezone.now())
+    desk.shop.at = timezone.now()
+    desk.shop.offer(50_000, 5_000)
+    end_offer(desk.shop.offer(100, 10).id, actor="op-1", at=timezone.now())
     screen = make_screen(desk, language=language, color_scheme=scheme, path=None)
     for path in (*PATHS, f"/receipts/{spent}"):
         screen.goto(path)
@@ -76,6 +89,7 @@ def test_the_other_pages_are_accessible(
 def test_no_page_scrolls_sideways(make_screen: Make, committed_db: None, width: int) -> None:
     desk = open_desk(role="manager")
     desk.issue(balance=50_000)
+    desk.shop.offer(50_000, 5_000, instalments=12, tier="gold")
     screen = make_screen(desk, viewport={"width": width, "height": 844}, path=None)
     for path in ("/counter", *PATHS):
         screen.goto(path)

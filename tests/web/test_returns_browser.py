@@ -12,7 +12,7 @@ from prepaid.cards.models import Account, Program, RuleSet
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stored_value.quotes.choices import find_choice
 from tests.shop import HeldCard
-from tests.stored_value.gifts import Owner, load_with_gift
+from tests.stored_value.gifts import load_with_gift
 from tests.stored_value.rule_sets import identified
 from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
 
@@ -22,7 +22,7 @@ WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark
 
 
 @pytest.fixture
-def worked(committed_db: None, owner: Owner) -> tuple[Desk, IssuedCard]:
+def worked(committed_db: None) -> tuple[Desk, IssuedCard]:
     """The worked case: 3,000 paid with a gift of 1,000 two months ago, of which 3,594 were spent."""
     desk = open_desk(role="manager")
     Program.objects.filter(pk=desk.shop.program.pk).update(
@@ -33,7 +33,7 @@ def worked(committed_db: None, owner: Owner) -> tuple[Desk, IssuedCard]:
     Account.objects.filter(pk=made.card.account_id).update(holder=identified())
     held = HeldCard(card=made.card, credential=made.card.credentials.all()[0])
     long_ago = made.card.issued_at - timedelta(days=60)
-    load_with_gift(owner, desk.shop, held, 300_000, 100_000, recorded_at=long_ago)
+    load_with_gift(desk.shop, held, 300_000, 100_000, recorded_at=long_ago)
     desk.redeem_at_the_terminal(made, 359_400)
     return desk, made
 

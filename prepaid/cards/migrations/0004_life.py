@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("ledger", "0001_tables"),
-        ("cards", "0002_limits"),
+        ("cards", "0003_offers"),
     ]
 
     operations = [

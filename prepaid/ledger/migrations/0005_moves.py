@@ -20,7 +20,7 @@ def open_new_kinds(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0003_limits")]
+    dependencies = [("ledger", "0004_bonus")]
     operations = [
         migrations.RunSQL(read_tables("ledger/sql/tables/0004_moves.sql")),
         migrations.RunPython(open_new_kinds, migrations.RunPython.noop),

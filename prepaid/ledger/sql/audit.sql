@@ -181,16 +181,18 @@ left join lateral (
     join ledger_general_account as source on source.id = transfer.debit_account
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
-where lot.lot_no is null or lot.amount is distinct from made.amount or (
-    not lot.bonus and lot.tender is distinct from made.kind
+where lot.lot_no is null or lot.amount is distinct from made.amount or (lot.bonus and lot.campaign = '') or (
+    (lot.bonus is distinct from (made.kind = 'promotion') or (not lot.bonus and lot.tender is distinct from made.kind))
     and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
--- Without its answer the same id could be posted again. An expired hold is released by a job, which nobody asked for.
+-- Without its answer the same id could be posted again. Jobs release expired holds and expire lots, which nobody asked
+-- for; a bonus and what takes it back follow from a load, which has an answer.
 select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id), 'no stored answer has its id'
 from ledger_transaction as transaction
 left join ledger_answer as answer on answer.id = transaction.id and answer.outcome = 'approved'
-where answer.id is null and not exists (
+where answer.id is null and transaction.type not in ('bonus', 'expire') and transaction.undoes is distinct from 'bonus'
+and not exists (
     select from ledger_hold as hold
     where hold.account_id = transaction.account_id and hold.id = transaction.original_id and hold.resolution = 'expired');
 
@@ -265,9 +267,11 @@ with begun as (
 ), moved as (
     -- What a posting counts, and the day of what it undoes: that of the refund's original for a refund that is undone.
     select posted.account_id, posted.position,
-        coalesce(first.business_date, undone.business_date) as of_day,
+        case when posted.type in ('void', 'reversal', 'refund') then coalesce(first.business_date, undone.business_date) end as of_day,
         case when posted.type in ('redeem', 'capture') then posted.amount
             when coalesce(posted.undoes, '') not in ('redeem', 'capture', 'refund') then 0
+            -- A refund without an original gave nothing back that a limit had counted.
+            when posted.undoes = 'refund' and undone.original_id is null then 0
             when posted.undoes = 'refund' then posted.amount else -posted.amount end as redeemed,
         case when posted.type = 'load' then 1 when posted.undoes = 'load' then -1 else 0 end as loads,
         (select sum(lot.amount) from ledger_lot as lot
@@ -329,3 +333,36 @@ select 'counted', format('%s/%s %s', counted.account_id, counted.position, count
 from ledger_counted as counted
 left join ledger_transaction as posted using (account_id, position)
 where posted.id is null;
+
+-- name: bonus_is_paid_once
+-- Each part that is paid is one transaction under its own id, and each such transaction is a part of a load's bonus.
+select 'bonus', format('%s/%s %s', coalesce(bonus.account_id, posted.account_id), coalesce(bonus.load_id, posted.original_id), coalesce(bonus.id, posted.id)),
+    format('%s of %s, transactions %s of %s', coalesce(bonus.resolution, 'not paid'), bonus.amount, coalesce(posted.count, 0), posted.amount)
+from ledger_bonus as bonus
+full join (
+    select account_id, id, original_id, count(*) as count, sum(amount) as amount
+    from ledger_transaction where type = 'bonus' group by account_id, id, original_id
+) as posted on posted.account_id = bonus.account_id and posted.id = bonus.id and posted.original_id = bonus.load_id
+where bonus.id is null or bonus.id <> ledger_derived_id(bonus.load_id, bonus.number)
+    or coalesce(posted.count, 0) <> case when bonus.resolution = 'paid' then 1 else 0 end
+    or (posted.count = 1 and posted.amount <> bonus.amount);
+
+-- name: bonus_goes_back_with_its_load
+-- A load that is undone leaves no part of its bonus, paid or due; no part goes back without it.
+select 'bonus', format('%s/%s %s', bonus.account_id, bonus.load_id, bonus.id),
+    format('load undone: %s, part %s, undone: %s', load.undone, coalesce(bonus.resolution, 'due'), part.undone)
+from ledger_bonus as bonus
+cross join lateral (select exists (
+    select from ledger_transaction as undo
+    where undo.account_id = bonus.account_id and undo.original_id = bonus.load_id and undo.type in ('void', 'reversal')) as undone) as load
+cross join lateral (select exists (
+    select from ledger_transaction as undo
+    where undo.account_id = bonus.account_id and undo.original_id = bonus.id and undo.type in ('void', 'reversal')) as undone) as part
+where (load.undone and bonus.resolution is null) or part.undone <> (load.undone and bonus.resolution is not distinct from 'paid')
+    or (not load.undone and bonus.resolution is not distinct from 'cancelled');
+
+-- name: open_holds_are_covered
+-- A capture in time never fails for want of value: what was good when a hold was placed stays good for it.
+select 'account', account.id::text, format('held %s, balance %s', account.held, account.balance)
+from ledger_account as account
+where account.held > 0 and not ledger_holds_are_covered(account.id, account.lots);

@@ -1,7 +1,7 @@
 // The counter: keys, the pad and taps. The server decides everything; this only saves keystrokes and waiting.
 import { openQuestion } from "./ask.js";
 import { isDrawerOpen, onDrawerTap } from "./life.js";
-import { reflect, typeKey, typeQuick } from "./pad.js";
+import { reflect, sign, SIGNED, typeKey, typeQuick } from "./pad.js";
 import { listen } from "./taps.js";
 
 // Readers that send CR and LF press Enter twice: the second one must not commit what the first one armed.
@@ -41,7 +41,8 @@ function goToCard(card) {
 }
 
 function mode() {
-  return document.querySelector('input[name="mode"]:checked')?.value ?? "load";
+  const pad = document.getElementById("pad");
+  return document.querySelector('input[name="mode"]:checked')?.value ?? (pad?.dataset.kind || "load");
 }
 
 function focusBox() {
@@ -214,7 +215,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => {
   if (event.target.name !== "mode") return;
-  q.value = q.value.replace(/^[+\-−]/, mode() === "redeem" ? "-" : "+");
+  q.value = q.value.replace(SIGNED, sign(mode()));
   reflect();
   if (isArmed()) form.requestSubmit();
   focusBox();

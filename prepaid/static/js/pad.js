@@ -1,12 +1,15 @@
 // The amount at the right: it shows what is typed in the box, and its keys type into the box.
 
 const q = document.getElementById("q");
-const AMOUNT = /^([+\-−])?(\d{1,10}(?:,\d{3})*)?(?:\.(\d*))?$/;
+const AMOUNT = /^([+\-−*/])?(\d{1,10}(?:,\d{3})*)?(?:\.(\d*))?$/;
+
+export const SIGNED = /^[+\-−*/]/;
+const KIND_OF_SIGN = { "+": "load", "-": "redeem", "−": "redeem", "/": "hold", "*": "refund" };
 
 export function typeKey(key, mode) {
   const text = q.value;
   if (key === "back") {
-    q.value = text.length <= 2 && /^[+\-−]/.test(text) ? "" : text.slice(0, -1);
+    q.value = text.length <= 2 && SIGNED.test(text) ? "" : text.slice(0, -1);
   } else {
     q.value = (text || sign(mode)) + key;
   }
@@ -18,8 +21,9 @@ export function typeQuick(amount, mode) {
   reflect();
 }
 
-function sign(mode) {
-  return mode === "redeem" ? "-" : "+";
+// What is typed by the keys of the pad begins with the sign of what is chosen; a capture has none.
+export function sign(mode) {
+  return { load: "+", redeem: "-", hold: "/", refund: "*" }[mode] ?? "";
 }
 
 export function reflect() {
@@ -28,13 +32,13 @@ export function reflect() {
   if (!amount) return;
   const match = AMOUNT.exec(q.value.trim());
   const typed = match && (match[2] || match[3]) ? match : null;
-  if (match?.[1]) {
-    const wanted = match[1] === "+" ? "load" : "redeem";
-    pad.querySelector(`input[name="mode"][value="${wanted}"]`).checked = true;
-  }
+  const wanted = match?.[1] && KIND_OF_SIGN[match[1]];
+  const radio = pad.querySelector(`input[name="mode"][value="${wanted}"]`);
+  if (radio) radio.checked = true;
   remember(pad);
   const say = pad.querySelector("#go > span");
-  const mode = pad.querySelector('input[name="mode"]:checked').value;
+  const kind = pad.querySelector('input[name="mode"]:checked')?.value ?? pad.dataset.kind;
+  const mode = wanted in say.dataset ? wanted : kind;
   const isArmed = pad.dataset.armed === "yes" && !q.value;
   if (q.value || !isArmed) write(amount, typed);
   else amount.innerHTML = pad.dataset.amount;

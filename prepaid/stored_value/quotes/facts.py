@@ -47,9 +47,11 @@ select account.currency, account.balance, account.held, account.position,
 from ledger_account as account
 left join ledger_lot as lot on lot.account_id = account.id
 left join ledger_transaction as made on made.account_id = lot.account_id and made.position = lot.position
+left join ledger_transaction as earned
+    on earned.account_id = lot.account_id and earned.id = made.original_id and made.type = 'bonus'
 left join flow on flow.lot_no = lot.lot_no
 where account.id = %(account)s
-order by lot.position, lot.bonus, lot.lot_no
+order by coalesce(earned.position, lot.position), lot.bonus, lot.lot_no
 """
 TENDERS = ("cash", "bank_card", "alipay", "wechat_pay", "bank_transfer")
 

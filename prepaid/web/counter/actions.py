@@ -6,6 +6,7 @@ Knows the forms' fields and the functions of stored value; must not know templat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -13,20 +14,26 @@ import msgspec
 from django.http import QueryDict
 from django.utils import timezone
 
+from prepaid.cards.models import Program
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import AMOUNT_MINOR_MAX, Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.hold import capture, hold, release
 from prepaid.stored_value.load import load
 from prepaid.stored_value.preview import Preview, preview
 from prepaid.stored_value.redeem import redeem
+from prepaid.stored_value.refund import refund
 from prepaid.stored_value.requests import Request
 from prepaid.stored_value.undo import void
 from prepaid.tenders import Tender
 from prepaid.web.access import Place
 
-Kind = Literal["load", "redeem", "void"]
+Kind = Literal["load", "redeem", "hold", "void", "refund", "capture", "release"]
+# These do something to an earlier transaction; of two of them the amount may be another than the original's.
+OF_AN_ORIGINAL: tuple[Kind, ...] = ("void", "refund", "capture", "release")
+OF_A_PART: tuple[Kind, ...] = ("refund", "capture")
 UUID_VERSION = 7
 
 
@@ -73,7 +80,7 @@ def read_action(fields: QueryDict, *, currency: str) -> Action | None:
     kind = fields.get("kind")
     if transaction_id.version != UUID_VERSION or not 0 < amount_minor <= AMOUNT_MINOR_MAX:
         return None
-    if kind not in get_args(Kind) or (kind == "void") != (original is not None):
+    if kind not in get_args(Kind) or (kind in OF_AN_ORIGINAL) != (original is not None):
         return None
     money = Money(amount_minor, currency)
     return Action(id=transaction_id, kind=kind, card_id=card_id, money=money, original=original)  # type: ignore[arg-type]
@@ -90,13 +97,32 @@ def commit(action: Action, place: Place) -> Answer:
         recorded_at=now,
         operator=place.operator,
     )
-    if action.kind == "void":
-        assert action.original is not None, "read_action and arm give a void its original"
-        return void(request, action.original)
+    if action.original is not None:
+        return _commit_to_original(request, action, action.original)
     presentation = at_the_desk(action.card_id)
     if action.kind == "load":
         return load(request, presentation, action.money, tender=action.tender)
+    if action.kind == "hold":
+        return hold(request, presentation, action.money, expires_at=hold_ends_at(action.card_id, now))
     return redeem(request, presentation, action.money)
+
+
+def hold_ends_at(card_id: UUID, now: datetime) -> datetime:
+    """Give until when a hold lasts that is placed now: its program says so."""
+    days = Program.objects.filter(card=card_id).values_list("hold_days", flat=True).first()
+    return now + timedelta(days=days or 1)
+
+
+def _commit_to_original(request: Request, action: Action, original: UUID) -> Answer:
+    match action.kind:
+        case "refund":
+            return refund(request, original, action.money)
+        case "capture":
+            return capture(request, original, action.money)
+        case "release":
+            return release(request, original)
+        case _:
+            return void(request, original)
 
 
 def foresee(action: Action, place: Place) -> Preview:

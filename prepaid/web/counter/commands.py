@@ -14,18 +14,23 @@ from prepaid.cards import numbers
 from prepaid.identifiers import RRN_LENGTH, ids_of_rrn
 from prepaid.money import Money, parse_amount
 
-Sign = Literal["+", "-", ""]
+Sign = Literal["+", "-", "*", "/", ""]
 SoughtBy = Literal["number", "qr", "uid", "rrn"]
 # Signs and points as input methods and phones write them.
-_FOLDED = str.maketrans({"−": "-", "–": "-", "—": "-", "＋": "+", "。": ".", "，": ",", "·": "."})
-_AMOUNT = re.compile(r"([+-]?)\s*(\d{1,10}(?:\.\d*)?|\.\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)")
+_FOLDED = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "＋": "+", "。": ".", "，": ",", "·": ".", "×": "*", "÷": "/"}
+)
+_AMOUNT = re.compile(r"([+*/-]?)\s*(\d{1,10}(?:\.\d*)?|\.\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)")
 _UID = re.compile(r"(?:[0-9A-F]{8}|[0-9A-F]{14}|[0-9A-F]{20})")
 _BETWEEN = re.compile(r"[\s:\-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """An amount: `money` is None where it cannot be one in the currency. `sign` chooses top-up or redeem."""
+    """An amount: `money` is None where it cannot be one in the currency.
+
+    `sign` chooses: + top-up, - redeem, * refund, / hold.
+    """
 
     sign: Sign
     money: Money | None

@@ -19,6 +19,7 @@ from prepaid.cards.models import Card
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import is_unit
+from prepaid.stored_value.bonus import find_bonus
 from prepaid.stored_value.history import find_price
 from prepaid.stored_value.pay_out import find_destinations
 from prepaid.stores.models import Store, Terminal, Till
@@ -35,6 +36,8 @@ class Receipt:
     amount_minor: int
     currency: str
     balance_minor: int | None
+    bonus_minor: int
+    bonus_later_minor: int
     last_four: str
     program: str
     store: Store
@@ -62,12 +65,15 @@ def receipt_of(transaction_id: UUID) -> Receipt | None:
     if card is None or origin is None:
         return None
     original = LedgerAnswer.objects.filter(pk=answer.original_id).first() if answer.original_id else None
+    bonus = find_bonus(answer.id) if answer.type == "load" else []
     return Receipt(
         rrn=rrn_of(answer.id),
         title=TYPE_NAMES.get((answer.type, original.type if original else None), answer.type),
         amount_minor=answer.approved_amount,
         currency=answer.currency,
         balance_minor=answer.balance,
+        bonus_minor=sum(part.amount_minor for part in bonus if part.number == 1),
+        bonus_later_minor=sum(part.amount_minor for part in bonus if part.number > 1),
         last_four=card.last_four,
         program=card.program.name,
         store=origin.store,

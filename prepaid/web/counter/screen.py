@@ -5,9 +5,8 @@ Knows what to show and gathers it; must not decide anything about value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -19,34 +18,28 @@ from prepaid.cards.lifecycle import Change, list_changes
 from prepaid.cards.models import Card, CardEvent, Rule
 from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.in_force import rules_in_force
-from prepaid.identifiers import rrn_of
-from prepaid.ledger.models import LedgerAnswer
 from prepaid.money import exponent_of, is_unit, unit_word
 from prepaid.stored_value.answers import Answer, Balance, Refused
+from prepaid.stored_value.bonus import BonusPart, BonusStanding, get_standing
 from prepaid.stored_value.calls import find_answer
-from prepaid.stored_value.history import HistoryLine, list_history, sign_of
 from prepaid.stored_value.inquire import inquire
 from prepaid.stored_value.pay_out import find_destinations, paid_minor_of
+from prepaid.stored_value.preview import Preview
 from prepaid.stored_value.reasons import Reason, reason_of
-from prepaid.stores.models import Terminal, Till
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
 from prepaid.web.counter.acts import list_acts
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
-from prepaid.web.counter.words import CHANGE_NAMES, STATE_NAMES, STATE_TONES, TYPE_NAMES
-from prepaid.web.named import name_of, reads_chinese
+from prepaid.web.counter.rows import Row, list_rows
+from prepaid.web.counter.words import STATE_NAMES, STATE_TONES
+from prepaid.web.named import reads_chinese
 
-Mode = Literal["load", "redeem"]
-Tone = Literal["in", "out", "back"]
-HISTORY_LINES = 50
-# A move is voided on the card that gave.
-VOIDED_HERE = ("load", "redeem", "move_out", "cash_out", "card_return")
-RECENT_LINES = 12
-RECENT = timedelta(hours=16)
+Mode = Literal["load", "redeem", "hold"]
 QUICK_AMOUNTS: dict[Mode, tuple[int, ...]] = {
     "load": (50, 100, 200, 300, 500, 1000),
     "redeem": (10, 20, 30, 50, 80, 100),
+    "hold": (50, 100, 200, 300, 500, 1000),
 }
 QUICK_UNITS: dict[Mode, tuple[int, ...]] = {"load": (1, 5, 10, 20, 30, 60), "redeem": (1, 2, 3, 5, 15, 30)}
 
@@ -71,32 +64,12 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of a history, as it is read."""
-
-    id: UUID
-    at: datetime
-    name: str | Promise
-    tone: Tone
-    where: str
-    signed_minor: int
-    currency: str
-    balance_after_minor: int | None = None
-    rrn: str = ""
-    undone: bool = False
-    may_void: bool = False
-    card: Card | None = None
-    # What was done to the card itself stands among what was done with it: who and why, and no amount.
-    is_event: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCard:
     """The card on the screen, with its money."""
 
     card: Card
     balance: Balance
+    bonus: BonusStanding
     rows: list[Row]
     changes: list[Change]
     stopped_by: CardEvent | None = None
@@ -158,13 +131,52 @@ class Screen:
     open: OpenCard | None = None
     mode: Mode = "load"
     armed: Action | None = None
-    balance_after_minor: int | None = None
+    foreseen: Preview | None = None
+    # What a refund was typed for before its purchase was chosen. Minor units.
+    wanted_minor: int | None = None
     switch: Card | None = None
     notice: Notice | None = None
     done: Answer | None = None
     receipt: Receipt | None = None
     typed: str = ""
     recent: list[Row] = field(default_factory=list)
+
+    @property
+    def balance_after_minor(self) -> int | None:
+        """Give the balance as the armed action would leave it."""
+        return self.foreseen.balance_after_minor if self.foreseen else None
+
+    @property
+    def bonus_minor(self) -> int:
+        """Give the bonus that comes at once with the armed top-up."""
+        return sum(part.amount_minor for part in self._bonus if part.number == 1)
+
+    @property
+    def bonus_later_minor(self) -> int:
+        """Give the bonus that comes later."""
+        return sum(part.amount_minor for part in self._bonus if part.number > 1)
+
+    @property
+    def bonus_last_on(self) -> date | None:
+        """Give the day on which the last part of the bonus comes."""
+        return self._bonus[-1].due_on if self._bonus else None
+
+    @property
+    def _bonus(self) -> list[BonusPart]:
+        return self.foreseen.bonus if self.foreseen else []
+
+    @property
+    def hold_ends_at(self) -> datetime | None:
+        """Give until when a hold lasts that is placed now on the open card."""
+        if self.open is None:
+            return None
+        return timezone.now() + timedelta(days=self.open.card.program.hold_days)
+
+    @property
+    def chosen(self) -> Row | None:
+        """Give the row of the history that the armed action is about."""
+        rows = self.open.rows if self.open and self.armed else []
+        return next((row for row in rows if self.armed and row.id == self.armed.original), None)
 
     @property
     def quick_amounts(self) -> list[tuple[Mode, list[str]]]:
@@ -215,85 +227,31 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
         balance = inquire(place.origin, at_the_desk(card_id), at=now)
     except Refused:
         return None
-    lines = list_history(card.account_id, limit=HISTORY_LINES)
-    wheres = _name_origins((line.origin_id for line in lines), place)
     today = place.origin.business_date_at(now)
-    rows = [_row_of(line, balance.currency, wheres, may_void=_may_void(line, place, today)) for line in lines]
     return OpenCard(
         card=card,
         balance=balance,
-        rows=_by_time(rows + list_events(card, balance.currency)),
+        bonus=get_standing(card.account_id),
+        rows=list_rows(card, balance.currency, place, today),
         changes=list_changes(card.state),
         identity_rule=rules_in_force(card.program.rule_set_id, today).get("identity_required_when"),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
 
 
-def list_events(card: Card, currency: str) -> list[Row]:
-    """List what was done to a card itself, oldest first; that it became active goes without saying."""
-    events = card.events.exclude(change="activate").select_related("from_holder", "to_holder")
-    return [
-        Row(
-            id=event.id,
-            at=event.at,
-            name=CHANGE_NAMES.get(event.change, event.change),
-            tone="out",
-            where="",
-            signed_minor=0,
-            currency=currency,
-            is_event=True,
-            note=" · ".join(part for part in (_holders_of(event), event.reason, event.actor) if part),
-        )
-        for event in events
-    ]
-
-
-def _by_time(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.at, reverse=True)[:HISTORY_LINES]
-
-
-def _holders_of(event: CardEvent) -> str:
-    names = [holder.name for holder in (event.from_holder, event.to_holder) if holder]
-    return " → ".join(names)
-
-
-def list_recent(place: Place) -> list[Row]:
-    """List what this till and its terminal did last, for the screen without a card."""
-    origins = [place.till.id] + ([place.till.terminal_id] if place.till.terminal_id else [])
-    since = UUID(int=int((timezone.now() - RECENT).timestamp() * 1000) << 80)
-    answers = LedgerAnswer.objects.filter(
-        id__gte=since, origin_id__in=origins, outcome="approved", position__isnull=False
-    ).order_by("-id")[:RECENT_LINES]
-    found = list(answers)
-    originals = LedgerAnswer.objects.in_bulk([answer.original_id for answer in found if answer.original_id])
-    cards = Card.objects.in_bulk([answer.presented_id for answer in found if answer.presented_id])
-    wheres = _name_origins((answer.origin_id for answer in found), place)
-    rows = []
-    for answer in found:
-        original = originals.get(answer.original_id) if answer.original_id else None
-        kind, undoes = answer.type or "", original.type if original else None
-        sign = sign_of(kind, undoes)
-        rows.append(
-            Row(
-                id=answer.id,
-                at=answer.recorded_at,
-                name=TYPE_NAMES.get((kind, undoes), kind),
-                tone=_tone_of(kind, sign),
-                where=wheres.get(answer.origin_id, ""),
-                signed_minor=sign * answer.approved_amount,
-                currency=answer.currency or place.store.currency,
-                rrn=rrn_of(answer.id),
-                card=cards.get(answer.presented_id) if answer.presented_id else None,
-            )
-        )
-    return rows
-
-
 def notice_of(answer: Answer, action: Action) -> Notice:
     """Say what a commit did: done with its receipt, or why not, whether money moved and what to do."""
     if not answer.approved:
         return explain(answer.why)
-    titles = {"load": _("Top-up done"), "redeem": _("Redeemed"), "void": _("Voided")}
+    titles = {
+        "load": _("Top-up done"),
+        "redeem": _("Redeemed"),
+        "hold": _("Held"),
+        "capture": _("Captured"),
+        "release": _("Hold released"),
+        "refund": _("Refunded"),
+        "void": _("Voided"),
+    }
     return Notice("good", titles[action.kind], answer=answer)
 
 
@@ -326,44 +284,3 @@ def explain(why: Reason) -> Notice:
     sentence = why.zh if reads_chinese() else why.en
     first, mark, rest = sentence.partition("。" if reads_chinese() else ". ")
     return Notice("bad", first + ("。" if reads_chinese() and mark else "." if mark else ""), rest)
-
-
-def _row_of(line: HistoryLine, currency: str, wheres: dict[UUID, str], *, may_void: bool) -> Row:
-    return Row(
-        id=line.id,
-        at=line.recorded_at,
-        name=TYPE_NAMES.get((line.type, line.undoes), line.type),
-        tone=_tone_of(line.type, line.signed_minor),
-        where=wheres.get(line.origin_id, ""),
-        signed_minor=line.signed_minor,
-        currency=currency,
-        balance_after_minor=line.balance_after_minor,
-        rrn=line.rrn,
-        undone=line.undone,
-        may_void=may_void,
-    )
-
-
-def _tone_of(kind: str, sign: int) -> Tone:
-    if kind in ("void", "reversal"):
-        return "back"
-    return "in" if sign > 0 else "out"
-
-
-def _may_void(line: HistoryLine, place: Place, today: object) -> bool:
-    """Say whether a void is worth offering; whether it is allowed is decided by the posting itself."""
-    return (
-        line.type in VOIDED_HERE
-        and not line.undone
-        and line.store_id == place.store.id
-        and place.origin.business_date_at(line.recorded_at) == today
-    )
-
-
-def _name_origins(origin_ids: Iterable[UUID], place: Place) -> dict[UUID, str]:
-    wanted = set(origin_ids)
-    named: dict[UUID, str] = {}
-    for model in (Till, Terminal):
-        for origin in model.objects.filter(pk__in=wanted).select_related("store"):
-            named[origin.pk] = f"{name_of(origin.store)} · {origin.name}"
-    return named

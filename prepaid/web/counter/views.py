@@ -5,6 +5,7 @@ Knows requests and fragments; decides nothing about value, which the functions o
 
 from __future__ import annotations
 
+from typing import get_args
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -16,18 +17,27 @@ from django.views.decorators.http import require_GET
 
 from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.ledger.models import LedgerAnswer
-from prepaid.money import Money
+from prepaid.money import AMOUNT_MINOR_MAX, Money, format_amount
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter import finding
-from prepaid.web.counter.actions import Action, Kind, arm, commit, foresee, read_action
+from prepaid.web.counter.actions import (
+    OF_A_PART,
+    OF_AN_ORIGINAL,
+    Action,
+    Kind,
+    arm,
+    commit,
+    foresee,
+    read_action,
+)
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
 from prepaid.web.counter.receipts import receipt_of
+from prepaid.web.counter.rows import list_recent
 from prepaid.web.counter.screen import (
     Mode,
     Notice,
     Screen,
     explain,
-    list_recent,
     notice_of,
     open_card,
     refusal_of,
@@ -35,7 +45,8 @@ from prepaid.web.counter.screen import (
 )
 from prepaid.web.counter.stream import last_tap_id
 
-KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem"}
+KIND_OF_SIGN: dict[str, Mode] = {"+": "load", "-": "redeem", "/": "hold"}
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @never_cache
@@ -69,11 +80,11 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
         screen.open = open_card(card_id, place)
     if request.POST.get("refresh"):
         _arm_again(screen, read_action(request.POST, currency=screen.currency))
-    elif original := _uuid(request.POST.get("void")):
-        _arm_void(screen, original)
+    elif chosen := _chosen(request):
+        _arm_original(screen, *chosen, wanted=request.POST.get("wanted", ""))
     elif not text:
         action = read_action(request.POST, currency=screen.currency)
-        if action is not None and action.kind != "void" and action.kind != screen.mode:
+        if action is not None and action.original is None and action.kind != screen.mode:
             # The other way was chosen after arming: what is armed is never made under another name.
             _arm(screen, arm(screen.mode, action.card_id, action.money), "")
         elif action is not None:
@@ -85,8 +96,9 @@ def command(request: StaffRequest, place: Place) -> HttpResponse:
 
 def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
     amount = read_amount(text, screen.currency)
+    armed = read_action(request.POST, currency=screen.currency)
     if amount is not None and (amount.sign or screen.open is not None):
-        _arm_amount(screen, amount, text)
+        _arm_amount(screen, amount, text, armed)
         return _show(request, screen)
     found = finding.find_card(list_sought(text))
     if found is None:
@@ -94,7 +106,6 @@ def _obey(request: StaffRequest, screen: Screen, text: str) -> HttpResponse:
         screen.notice = _not_found(screen, text)
         return _show(request, screen)
     card, sought = found
-    armed = read_action(request.POST, currency=screen.currency)
     here = screen.open is not None and screen.open.card.id == card.id
     if screen.open is not None and not here and (armed is not None or sought.is_tail):
         # What was typed or armed is not thrown away without a word: the next Enter switches, Esc stays.
@@ -114,8 +125,8 @@ def _open(request: StaffRequest, screen: Screen, card_id: UUID) -> HttpResponse:
     return _show(request, screen)
 
 
-def _arm_amount(screen: Screen, amount: Typed, text: str) -> None:
-    if amount.sign:
+def _arm_amount(screen: Screen, amount: Typed, text: str, armed: Action | None) -> None:
+    if amount.sign in KIND_OF_SIGN:
         screen.mode = KIND_OF_SIGN[amount.sign]
     if screen.open is None:
         screen.typed = text
@@ -131,11 +142,22 @@ def _arm_amount(screen: Screen, amount: Typed, text: str) -> None:
             if screen.is_in_units
             else _("Type digits with at most two after the point, such as 36.50."),
         )
+    elif armed and armed.kind in OF_A_PART and amount.sign in ("", "*" if armed.kind == "refund" else ""):
+        # Another amount for what was chosen.
+        _arm(screen, arm(armed.kind, screen.open.card.id, amount.money, original=armed.original), text)
+    elif amount.sign == "*":
+        # The lines of the history carry the amount from here.
+        screen.wanted_minor = amount.money.amount_minor
+        screen.notice = Notice(
+            "warn",
+            _("Choose the purchase to refund %(amount)s of.") % {"amount": format_amount(amount.money)},
+            _("Press Refund on its line in the history."),
+        )
     else:
         _arm(screen, arm(screen.mode, screen.open.card.id, amount.money), text)
 
 
-def _arm_void(screen: Screen, original: UUID) -> None:
+def _arm_original(screen: Screen, kind: Kind, original: UUID, *, wanted: str) -> None:
     answer = LedgerAnswer.objects.filter(pk=original, outcome="approved").first()
     if (
         screen.open is None
@@ -145,14 +167,21 @@ def _arm_void(screen: Screen, original: UUID) -> None:
     ):
         screen.notice = refusal_of("original_unknown")
         return
-    money = Money(answer.approved_amount, answer.currency)
-    _arm(screen, arm("void", screen.open.card.id, money, original=original), "")
+    amount_minor = answer.approved_amount
+    if kind == "refund":
+        rows = (row.refundable_minor for row in screen.open.rows if row.id == original)
+        amount_minor = int(wanted) if wanted.isdecimal() else next(rows, 0) or amount_minor
+    if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
+        screen.notice = refusal_of("amount_over_original")
+        return
+    money = Money(amount_minor, answer.currency)
+    _arm(screen, arm(kind, screen.open.card.id, money, original=original), "")
 
 
 def _arm_again(screen: Screen, action: Action | None) -> None:
     if action is not None and screen.open is not None and action.card_id == screen.open.card.id:
         screen.armed = action
-        screen.balance_after_minor = foresee(action, screen.place).balance_after_minor
+        screen.foreseen = foresee(action, screen.place)
 
 
 def _arm(screen: Screen, action: Action, text: str) -> None:
@@ -167,7 +196,7 @@ def _arm(screen: Screen, action: Action, text: str) -> None:
         screen.notice = explain(foreseen.why)
         return
     screen.armed = action
-    screen.balance_after_minor = foreseen.balance_after_minor
+    screen.foreseen = foreseen
 
 
 def _commit(screen: Screen, action: Action) -> None:
@@ -194,7 +223,7 @@ def _commit(screen: Screen, action: Action) -> None:
 
 
 def _set_mode(screen: Screen, kind: Kind) -> None:
-    if kind != "void":
+    if kind in MODES:
         screen.mode = kind
 
 
@@ -235,7 +264,15 @@ def _busy() -> Notice:
 
 def _mode_of(request: StaffRequest) -> Mode:
     fields = request.POST if request.method == "POST" else request.GET
-    return "redeem" if fields.get("mode") == "redeem" else "load"
+    return next((mode for mode in MODES if mode == fields.get("mode")), "load")
+
+
+def _chosen(request: StaffRequest) -> tuple[Kind, UUID] | None:
+    """Read which earlier transaction was chosen in the history, and for what."""
+    for kind in OF_AN_ORIGINAL:
+        if original := _uuid(request.POST.get(kind)):
+            return kind, original
+    return None
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -23,6 +23,8 @@ TITLES = {
     "reconcile": gettext_lazy("Nightly audit"),
     "compare_batches": gettext_lazy("Comparison of batches"),
     "expire_holds": gettext_lazy("Expiry of holds"),
+    "pay_instalments": gettext_lazy("Bonus by instalments"),
+    "expire_lots": gettext_lazy("Expiry of value"),
     "fold_outbox": gettext_lazy("Daily sums"),
     "bulk": gettext_lazy("Orders and imports"),
     "sweep": gettext_lazy("Sweeping"),

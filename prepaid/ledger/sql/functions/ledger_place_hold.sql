@@ -11,7 +11,8 @@ begin
     v_after.held := p_before.held + p_amount;
     v_hash := ledger_post(p_request, p_before, v_after, 'hold', p_amount, null, null, null, '{}');
     if v_hash is not null then
-        insert into ledger_hold (account_id, id, amount, expires_at) values (p_before.id, p_request.id, p_amount, p_expires_at);
+        insert into ledger_hold (account_id, id, amount, expires_at, placed_on)
+        values (p_before.id, p_request.id, p_amount, p_expires_at, p_request.business_date);
     end if;
     return v_hash;
 end $$;

@@ -1,5 +1,6 @@
 -- Takes an amount from open lots in their order of consumption, expired lots left alone. Minor units.
--- Proportional: paid and bonus lots give their shares of what is spendable; the bonus share is rounded down.
+-- Proportional: bonus and paid lots give their shares of what is spendable; the bonus share is rounded down, so that the
+-- residue falls to the last lot taken, a paid one.
 -- Returns the lots that stay open and one leg per lot taken. The caller has made sure that the amount is there.
 create or replace function ledger_take(
     p_lots ledger_open_lot[], p_amount bigint, p_on date, p_debit uuid, p_credit uuid, p_proportional boolean,

@@ -1,8 +1,9 @@
 -- Decides whether the rules in force on the business date let an amount be loaded. p_account is the locked account with
--- its counters of today; p_reason is what the program's own terms decided. Gives the reason that comes first of both, and
--- writes down the rule where one decided. Minor units. Locks the holder's row, whose accounts are summed.
+-- its counters of today; p_bonus comes with the amount at once; p_reason is what the program's own terms decided. Gives
+-- the reason that comes first of both, and writes down the rule where one decided. Minor units. Locks the holder's row,
+-- whose accounts are summed.
 create or replace function stored_value_apply_rules(
-    p_request ledger_request, p_card stored_value_card, p_account ledger_account, p_amount bigint, p_tender text, p_reason text
+    p_request ledger_request, p_card stored_value_card, p_account ledger_account, p_amount bigint, p_bonus bigint, p_tender text, p_reason text
 ) returns text language plpgsql as $$
 declare
     c_order constant text[] := array['currency_mismatch', 'type_not_allowed', 'limit_single', 'limit_day', 'limit_balance'];
@@ -41,7 +42,7 @@ begin
                     p_account.id, v_holder.id, p_request.business_date, p_request.business_date, null)
                     > (rule.value #>> '{}')::bigint then 'limit_day' end
             when 'max_balance' then
-                case when p_account.balance + p_amount > (rule.value #>> '{}')::bigint then 'limit_balance' end
+                case when p_account.balance + p_amount + p_bonus > (rule.value #>> '{}')::bigint then 'limit_balance' end
         end as reason
     ) as broken
     where broken.reason is not null

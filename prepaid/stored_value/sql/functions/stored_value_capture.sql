@@ -1,11 +1,12 @@
--- Spends from a hold at p_merchant, up to what was held, and resolves the hold; stores the answer.
--- Minor units. Locks the account's row, then the hold's. Raises as stored_value_redeem.
+-- Spends from a hold at p_merchant, up to what was held and the tolerance that the program gives, and resolves the hold;
+-- stores the answer. What expired under the hold is spent first. Minor units. Locks the account's row, then the hold's. Raises as stored_value_redeem.
 create or replace function stored_value_capture(
     p_request ledger_request, p_original uuid, p_amount bigint, p_currency text, p_merchant uuid
 ) returns setof stored_value_reply language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v record;
     v_hold ledger_hold;
+    v_on date;
     v_after ledger_account;
     v_taken record;
     v_reason text;
@@ -17,15 +18,17 @@ begin
     end if;
     select * into v from stored_value_find_original(p_request, p_original);
     select * into v_hold from ledger_hold where account_id = (v.account).id and id = p_original for update;
+    v_on := least(v_hold.placed_on, p_request.business_date);
     v_reason := case
         when (v.transaction).id is null then 'original_unknown'
         when p_currency <> (v.account).currency then 'currency_mismatch'
         when v_hold.id is null then 'original_not_reversible'
         when v_hold.resolution = 'released' then 'already_reversed'
         when v_hold.resolution is not null or v_hold.expires_at <= p_request.recorded_at then 'original_not_reversible'
-        when p_amount > v_hold.amount then 'amount_over_original'
-        when p_amount > ledger_spendable((v.account).lots, p_request.business_date) - ((v.account).held - v_hold.amount)
-            then case when p_amount <= ledger_spendable((v.account).lots, p_request.business_date)
+        when p_amount > v_hold.amount + v_hold.amount * ((v.card).program).capture_tolerance_percent / 100
+            then 'amount_over_original'
+        when p_amount > ledger_available(v.account, v_on, p_original)
+            then case when p_amount <= ledger_spendable((v.account).lots, v_on)
                 then 'insufficient_because_of_hold' else 'insufficient_funds' end
     end;
     if v_reason is not null then
@@ -34,8 +37,8 @@ begin
     end if;
     update ledger_hold set resolution = 'captured', resolved_by = p_request.id, captured = p_amount
     where account_id = (v.account).id and id = p_original;
-    select * into v_taken from ledger_take(
-        (v.account).lots, p_amount, p_request.business_date, (v.account).id, p_merchant,
+    select * into v_taken from ledger_take_held(
+        (v.account).lots, p_amount, p_request.business_date, v_on, (v.account).id, p_merchant,
         ((v.card).program).consumption_order = 'proportional');
     v_after := v.account;
     v_after.lots := v_taken.lots;
@@ -44,6 +47,5 @@ begin
     v_hash := ledger_post(p_request, v.account, v_after, 'capture', p_amount, p_original, 'hold', null, v_taken.legs);
     return next stored_value_reply_with(
         p_request, 'capture', null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-        (v.account).position + 1, v.card, p_original, v_hash);
+        ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);
 end $$;

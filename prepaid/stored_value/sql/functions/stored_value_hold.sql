@@ -34,7 +34,7 @@ begin
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
-        v_available := greatest(v_spendable - v_account.held, 0);
+        v_available := ledger_available(v_account, p_request.business_date);
         v_reason := coalesce(
             stored_value_refuse_spending(p_request, v_card, p_presented.method, v_account, p_amount, p_currency),
             case

@@ -29,6 +29,6 @@ begin
     currency := v_account.currency;
     balance := v_account.balance;
     held := v_account.held;
-    available := greatest(ledger_spendable(v_account.lots, p_business_date) - v_account.held, 0);
+    available := ledger_available(v_account, p_business_date);
     expires_on := v_card.expires_on;
 end $$;

@@ -1,8 +1,8 @@
 -- Activates the cards of lines p_from to p_to that have no outcome yet and puts their value on, with the stored answer of each:
 -- p_type 'load' against a tender, with the limits of any load, or 'import' of paid and bonus value out of another system,
 -- which only the balance limits. The id of a line's posting follows from p_request's and the line: a repeat posts nothing.
--- Cards that wait for their first load are posted together; where a rule set or a counter beside the account decides, or
--- value came before, stored_value_load posts them one by one. A refused card stays as it was; its line says why.
+-- Cards that wait for their first load are posted together; where a rule set or a counter beside the account decides, an
+-- offer gives a bonus, or value came before, stored_value_load posts them one by one. A refused card stays as it was; its line says why.
 -- Minor units. Returns how many lines are done, and how many of them were refused.
 -- Locks the cards in the order of their ids, then their accounts in theirs, then what stored_value_load locks.
 create or replace function stored_value_load_lines(
@@ -13,6 +13,7 @@ declare
     c_desk constant stored_value_presented := row('desk', null, null, null, null, null);
     v_program cards_program;
     v_card stored_value_card;
+    v_singly boolean;
     v_lines integer[];
     v_reasons text[];
     v_single integer[];
@@ -20,6 +21,8 @@ declare
 begin
     select * into strict v_program from cards_program where id = p_program;
     v_card.program := v_program;
+    v_singly := v_program.rule_set_id is not null or stored_value_is_counted(v_card, null)
+        or exists (select from cards_offer as offer where offer.program_id = p_program and offer.ended_at is null);
     perform from cards_card as card
     where card.id = any (array(
         select line.card_id from cards_bulkline as line
@@ -38,8 +41,7 @@ begin
     from (
         select line.line,
             p_type = 'load' and card.state in ('issued', 'active') and (
-                account.position > 0 or card.state = 'active' or v_program.rule_set_id is not null
-                or stored_value_is_counted(v_card, null)) as singly,
+                account.position > 0 or card.state = 'active' or v_singly) as singly,
             coalesce(
                 stored_value_refuse_card(
                     row(card.id, card.account_id, card.last_four, case card.state when 'issued' then 'active' else card.state end,
@@ -47,7 +49,7 @@ begin
                     c_desk, p_request.store_id, p_request.business_date, v_program.currency),
                 case
                     when p_type = 'load' then stored_value_refuse_load(
-                        p_request, v_card, account, line.paid_minor, v_program.currency, null)
+                        p_request, v_card, account, line.paid_minor, v_program.currency, p_tender, null, 0)
                     when line.paid_minor + line.bonus_minor > v_program.balance_max then 'limit_balance'
                 end) as reason
         from cards_bulkline as line

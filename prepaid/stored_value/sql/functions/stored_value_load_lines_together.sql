@@ -17,7 +17,7 @@ begin
         select posted.*
         from ledger_post_first(
             p_request, p_type, p_program.currency, p_tender, p_reference, 'migration', p_source, p_promotion,
-            p_program.consumption_order = 'bonus_first', p_program.unit_price, p_price_currency,
+            p_program.consumption_order <> 'paid_first', p_program.unit_price, p_price_currency,
             array(
                 select row(decided.account_id, decided.transaction_id, decided.paid_minor, decided.bonus_minor,
                     case p_type when 'load' then v_from_day else decided.expires_on end)::ledger_opening

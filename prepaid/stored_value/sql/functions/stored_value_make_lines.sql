@@ -29,9 +29,9 @@ begin
         insert into ledger_account (id, currency, opened_at)
         select line.account_id, v_program.currency, p_at from line
     ), held as (
-        insert into cards_account (id, program_id, holder_id, opened_at)
+        insert into cards_account (id, program_id, holder_id, tier, opened_at)
         select line.account_id, p_program, case when line.holder_name <> ''
-            then md5(p_bulk::text || chr(10) || line.holder_name || chr(10) || line.holder_phone)::uuid else p_holder end, p_at
+            then md5(p_bulk::text || chr(10) || line.holder_name || chr(10) || line.holder_phone)::uuid else p_holder end, '', p_at
         from line
     ), carded as (
         insert into cards_card (id, account_id, program_id, last_four, state, expires_on, issued_at, issued_store_id)

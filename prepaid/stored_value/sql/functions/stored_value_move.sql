@@ -43,6 +43,7 @@ begin
     v_reason := coalesce(
         stored_value_refuse_card(v_source, v_presented, p_request.store_id, p_request.business_date, p_currency),
         stored_value_refuse_card(v_target, v_presented_to, p_request.store_id, p_request.business_date, p_currency),
+        case when v_from.currency = v_to.currency then stored_value_refuse_by_rule(p_request, v_source, 'move') end,
         stored_value_refuse_move(p_request, v_source, v_target, v_from, v_to, p_amount));
     if v_reason is not null then
         return next stored_value_reply_with(
@@ -64,11 +65,11 @@ begin
     v_after.balance := v_from.balance - v_amount;
     if v_amount > 0 then
         v_hash := ledger_move_lots(
-            p_request, v_from, v_after, v_to, v_taken.legs, p_transit, (v_target.program).consumption_order = 'bonus_first');
+            p_request, v_from, v_after, v_to, v_taken.legs, p_transit, (v_target.program).consumption_order <> 'paid_first');
     end if;
     perform stored_value_change_cards(p_request, v_cards, p_closes);
     return next stored_value_reply_with(
         p_request, 'move', null, p_amount, v_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         case when v_hash is not null then v_from.position + 1 end, v_source, null, v_hash);
 end $$;

@@ -32,6 +32,7 @@ begin
     v_card := stored_value_find_card(v_presented);
     v_reason := coalesce(
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
+        stored_value_refuse_by_rule(p_request, v_card, p_type, v_account.balance),
         stored_value_refuse_pay_out(
             p_request, v_account, p_currency, p_paid + p_retained, p_paid_from_bonus + p_forfeited,
             cardinality(v_cards) = 1));
@@ -61,6 +62,6 @@ begin
     end if;
     return next stored_value_reply_with(
         p_request, p_type, null, v_amount, v_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         case when v_hash is not null then v_account.position + 1 end, v_card, null, v_hash);
 end $$;

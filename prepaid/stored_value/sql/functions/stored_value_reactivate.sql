@@ -36,7 +36,7 @@ begin
             v_after.balance := v_after.balance - v_lot.amount;
         end if;
         v_after := ledger_open_lot_from(
-            v_after, v_account.id, v_lot.lot_no, v_lot.amount, v_until, (v_card.program).consumption_order = 'bonus_first');
+            v_after, v_account.id, v_lot.lot_no, v_lot.amount, v_until, (v_card.program).consumption_order <> 'paid_first');
         v_legs := v_legs || row(v_after.lot_count, v_lot.gone_to, v_account.id, v_lot.amount)::ledger_leg;
     end loop;
     if cardinality(v_legs) > 0 then
@@ -45,6 +45,6 @@ begin
     end if;
     return next stored_value_reply_with(
         p_request, 'reactivate', null, null, v_after.balance - v_account.balance, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         case when v_hash is not null then v_account.position + 1 end, v_card, null, v_hash);
 end $$;

@@ -41,7 +41,7 @@ begin
             v_after := ledger_begin_day(v_account, p_request.business_date);
         end if;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
-        v_available := greatest(v_spendable - v_account.held, 0);
+        v_available := case when v_account.held = 0 then v_spendable else ledger_available(v_account, p_request.business_date) end;
         v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
         v_reason := coalesce(
             case

@@ -37,13 +37,12 @@ begin
         return;
     end if;
     select * into v_given from stored_value_refunded_lots(
-        v.account, v.transaction, p_amount, ((v.card).program).consumption_order = 'bonus_first');
+        v.account, v.transaction, p_amount, ((v.card).program).consumption_order <> 'paid_first');
     v_after := v.account;
     v_after.lots := v_given.lots;
     v_after.balance := (v.account).balance + p_amount;
     v_hash := ledger_post(p_request, v.account, v_after, 'refund', p_amount, p_original, (v.transaction).type, null, v_given.legs);
     return next stored_value_reply_with(
         p_request, 'refund', null, p_amount, p_amount, p_currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-        (v.account).position + 1, v.card, p_original, v_hash);
+        ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);
 end $$;

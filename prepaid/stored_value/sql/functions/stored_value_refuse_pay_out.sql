@@ -3,7 +3,7 @@
 -- nothing that can be spent may stay behind, nor an open hold. Minor units.
 create or replace function stored_value_refuse_pay_out(
     p_request ledger_request, p_account ledger_account, p_currency text, p_of_paid bigint, p_of_bonus bigint, p_ends boolean
-) returns text language plpgsql immutable as $$
+) returns text language plpgsql stable as $$
 declare
     v_spendable bigint := ledger_spendable(p_account.lots, p_request.business_date);
     v_paid bigint := ledger_spendable(
@@ -15,6 +15,6 @@ begin
         when p_ends and p_account.held = 0 and v_left > 0 then 'type_not_allowed'
         when p_ends and p_account.held > 0 then 'insufficient_because_of_hold'
         when p_of_paid > v_paid or p_of_bonus > v_spendable - v_paid then 'insufficient_funds'
-        when v_left < p_account.held then 'insufficient_because_of_hold'
+        when p_of_paid + p_of_bonus > ledger_available(p_account, p_request.business_date) then 'insufficient_because_of_hold'
     end;
 end $$;

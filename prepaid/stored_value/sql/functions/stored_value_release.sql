@@ -30,6 +30,5 @@ begin
     v_hash := ledger_post(p_request, v.account, v_after, 'release', v_hold.amount, p_original, 'hold', null, '{}');
     return next stored_value_reply_with(
         p_request, 'release', null, null, v_hold.amount, (v.account).currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
-        (v.account).position + 1, v.card, p_original, v_hash);
+        ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);
 end $$;

@@ -1,5 +1,6 @@
 -- Undoes a load, redeem, hold, capture, refund, move or payout whole: p_type 'void' (the cashier, before the batch closes) or
--- 'reversal' (the terminal that never got the answer; always safe to repeat). Restores the very lots, or takes them back.
+-- 'reversal' (the terminal that never got the answer; always safe to repeat). Restores the very lots, or takes them back,
+-- a load's bonus with it: paid parts are undone, the others are cancelled.
 -- A reversal of an original not seen yet is approved and leaves a tombstone under the original's id.
 -- p_own_only: the original must come from the same origin, else from the same store.
 -- Locks the account's row. Raises as stored_value_redeem.
@@ -12,6 +13,8 @@ declare
     v_transaction ledger_transaction;
     v_account ledger_account;
     v_after ledger_account;
+    v_before ledger_account;
+    v_lots ledger_open_lot[];
     v_legs ledger_leg[];
     v_reason text;
     v_moves boolean := true;
@@ -64,15 +67,22 @@ begin
         end;
     end if;
     if v_reason is null and v_moves then
-        select * into v_after.lots, v_legs from stored_value_undone_lots(v_account, v_transaction, (v_card.program).consumption_order = 'bonus_first');
-        if v_after.lots is null then
+        v_lots := stored_value_lots_without_bonus(v_account, v_transaction);
+        v_before := v_account;
+        v_before.lots := v_lots;
+        select * into v_lots, v_legs
+        from stored_value_undone_lots(v_before, v_transaction, (v_card.program).consumption_order <> 'paid_first');
+        if v_lots is null then
             v_reason := 'insufficient_funds';
-        elsif v_transaction.type in ('load', 'refund') and v_account.balance - v_transaction.amount < v_account.held then
+        elsif v_transaction.type in ('load', 'refund') and not ledger_holds_are_covered(v_account.id, v_lots) then
             v_reason := 'insufficient_because_of_hold';
         end if;
     end if;
     if v_reason is null and v_moves then
-        v_after := stored_value_account_after_undo(v_account, v_transaction, v_after.lots);
+        if v_transaction.type = 'load' then
+            v_account := ledger_take_back_bonus(p_request, p_type, v_account, p_original);
+        end if;
+        v_after := stored_value_account_after_undo(v_account, v_transaction, v_lots);
         if v_transaction.type = 'hold' then
             update ledger_hold set resolution = 'released', resolved_by = p_request.id
             where account_id = v_account.id and id = p_original;
@@ -84,7 +94,7 @@ begin
         return next stored_value_reply_with(
             p_request, p_type, null, null, v_transaction.amount, v_original.currency,
             case when v_is_told then v_after.balance end,
-            case when v_is_told then greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0) end,
+            case when v_is_told then ledger_available(v_after, p_request.business_date) end,
             v_account.position + 1, v_card, p_original, v_hash, v_transaction.type);
         return;
     end if;
@@ -97,7 +107,7 @@ begin
         return next stored_value_reply_with(
             p_request, p_type, v_reason, null, 0, v_original.currency,
             case when v_is_told then v_account.balance end,
-            case when v_is_told then greatest(ledger_spendable(v_account.lots, p_request.business_date) - v_account.held, 0) end,
+            case when v_is_told then ledger_available(v_account, p_request.business_date) end,
             null, v_card, p_original, null);
     end if;
 end $$;

@@ -35,12 +35,12 @@ begin
     v_to_after := v_to;
     if v_reason is null then
         select * into v_from_after.lots, v_from_legs
-        from stored_value_undone_lots(v_from, v_given, (v_card.program).consumption_order = 'bonus_first');
+        from stored_value_undone_lots(v_from, v_given, (v_card.program).consumption_order <> 'paid_first');
         -- What is taken out again keeps the order in which the lots stand.
         select * into v_to_after.lots, v_to_legs from stored_value_undone_lots(v_to, v_taken, true);
         v_reason := case
             when v_to_after.lots is null then 'insufficient_funds'
-            when v_to.balance - v_move.amount < v_to.held then 'insufficient_because_of_hold'
+            when not ledger_holds_are_covered(v_to.id, v_to_after.lots) then 'insufficient_because_of_hold'
         end;
     end if;
     if v_reason is not null then
@@ -59,6 +59,6 @@ begin
     perform stored_value_reopen_cards(p_request, p_original.id);
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_move.amount, p_original.currency, v_from_after.balance,
-        greatest(ledger_spendable(v_from_after.lots, p_request.business_date) - v_from_after.held, 0),
+        ledger_available(v_from_after, p_request.business_date),
         v_from.position + 1, v_card, p_original.id, v_hash);
 end $$;

@@ -28,7 +28,7 @@ begin
     end if;
     v_after := v_account;
     select * into v_after.lots, v_legs
-    from stored_value_undone_lots(v_account, v_transaction, (v_card.program).consumption_order = 'bonus_first');
+    from stored_value_undone_lots(v_account, v_transaction, (v_card.program).consumption_order <> 'paid_first');
     v_after.balance := v_account.balance + v_transaction.amount;
     v_hash := ledger_post(
         p_request, v_account, v_after, p_type, v_transaction.amount, p_original.id, v_transaction.type,
@@ -39,6 +39,6 @@ begin
     perform stored_value_reopen_cards(p_request, p_original.id);
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_transaction.amount, p_original.currency, v_after.balance,
-        greatest(ledger_spendable(v_after.lots, p_request.business_date) - v_after.held, 0),
+        ledger_available(v_after, p_request.business_date),
         v_account.position + 1, v_card, p_original.id, v_hash);
 end $$;

@@ -6,7 +6,6 @@ create or replace function stored_value_undone_lots(
 ) language plpgsql stable as $$
 declare
     v_leg record;
-    v_open bigint;
 begin
     lots := p_account.lots;
     legs := '{}';
@@ -20,16 +19,10 @@ begin
         if v_leg.debit_account = p_account.id then
             lots := ledger_put(lots, v_leg.lot_no, v_leg.bonus, v_leg.amount, v_leg.expires_on, p_bonus_first);
         else
-            select remaining into v_open from unnest(lots) where lot_no = v_leg.lot_no;
-            if v_open is null or v_open < v_leg.amount then
-                lots := null;
+            lots := ledger_take_from(lots, v_leg.lot_no, v_leg.amount);
+            if lots is null then
                 return;
             end if;
-            select coalesce(array_agg(lot order by place), '{}') into lots
-            from (select row(lot_no, bonus, remaining - case when lot_no = v_leg.lot_no then v_leg.amount else 0 end, expires_on)
-                      ::ledger_open_lot as lot, place
-                  from unnest(lots) with ordinality as open (lot_no, bonus, remaining, expires_on, place)
-                  where lot_no <> v_leg.lot_no or remaining > v_leg.amount) as kept;
         end if;
         legs := legs || row(v_leg.lot_no, v_leg.credit_account, v_leg.debit_account, v_leg.amount)::ledger_leg;
     end loop;
