@@ -15,7 +15,8 @@ def main() -> None:
     from prepaid.stored_value.bulk import imports, orders
     from prepaid.stored_value.bulk.work import work_off
 
-    orders.CHUNK_LINES = imports.CHUNK_LINES = int(sys.argv[1])
+    for room in (orders, imports):
+        vars(room)["CHUNK_LINES"] = int(sys.argv[1])
     imports.UNDO_LINES = int(sys.argv[1])
     assert settings.configured
 

@@ -8,7 +8,16 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, connection
 
-from prepaid.cards.models import BulkEvent, BulkLine, BulkSecrets, Card, CardEvent, CardOrder, Credential
+from prepaid.cards.models import (
+    BulkEvent,
+    BulkLine,
+    BulkSecrets,
+    Card,
+    CardEvent,
+    CardOrder,
+    Credential,
+    Offer,
+)
 from prepaid.cards.presentation import Presentation
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import rrn_of, uuid7
@@ -400,3 +409,15 @@ def test_the_table_refuses_an_order_that_is_loaded_before_its_funds() -> None:
     make(order)
     with pytest.raises(IntegrityError, match="cards_order_loads_after_funds"):
         CardOrder.objects.filter(pk=order.id).update(loaded_count=1)
+
+
+def test_cards_of_a_program_with_an_offer_earn_its_bonus_and_give_it_back() -> None:
+    shop = open_shop()
+    terms = {"pay_min": 10_000, "bonus": 1_000, "starts_on": NOON.date(), "made_by": "m1", "made_at": NOON}
+    Offer.objects.create(program=shop.program, code=f"T{shop.store.code}", name="Ten for hundred", **terms)
+    order = ordered(shop, 3)
+    assert balances(order) == [11_000] * 3
+    spend(shop, lines_of(order)[2], 1)
+    assert recall(order.id, [1, 2, 3], reason="Too many.", by="m2", at=NOON) == 2
+    assert balances(order) == [0, 0, 10_999]
+    assert_ledger_is_clean()
