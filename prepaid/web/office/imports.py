@@ -15,7 +15,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -167,7 +167,7 @@ def import_faults(request: StaffRequest, staff: Staff, import_id: UUID) -> HttpR
         (fault.line, fault.column, FAULTS.get(fault.code, fault.code), fault.value)
         for fault in made.faults.all()
     )
-    head = (_("Line"), _("Column"), _("Fault"), _("What stands there"))
+    head = (_("Line"), _("Column"), pgettext("import", "Fault"), _("What stands there"))
     return csv_file(head, rows, name=f"faults-{made.id}.csv")
 
 

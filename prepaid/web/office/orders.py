@@ -16,7 +16,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -58,7 +58,7 @@ class OrderForm(forms.Form):
     )
     quantity = forms.IntegerField(label=gettext_lazy("Cards"), min_value=1, max_value=LINES_MAX)
     amount = forms.CharField(label=gettext_lazy("Value on each card"), max_length=14)
-    buyer_name = forms.CharField(label=gettext_lazy("Buyer"), max_length=120)
+    buyer_name = forms.CharField(label=pgettext_lazy("order", "Buyer"), max_length=120)
     tender = forms.ChoiceField(label=gettext_lazy("Paid by"), choices=TENDERS)
     reference = forms.CharField(
         label=gettext_lazy("Reference"),
