@@ -43,9 +43,17 @@ def main() -> None:
         database.start_unless_given()
         if command not in OWNER_COMMANDS:
             make_tables_where_there_are_none()
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        from prepaid.keys import KeysUnreadable
+
+        if not isinstance(error, KeysUnreadable):
+            raise
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

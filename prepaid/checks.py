@@ -4,6 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.utils.module_loading import import_string
+
+from prepaid.cards.template import make_template
 
 VISIBILITY_MARGIN_S = 30
 
@@ -46,3 +49,24 @@ def refuse_two_timeouts_the_wrong_way_round(**_: Any) -> list[CheckMessage]:
             "DATABASE_LOCK_TIMEOUT_MS must be shorter than DATABASE_STATEMENT_TIMEOUT_MS.", id="prepaid.E002"
         )
     ]
+
+
+@register()
+def refuse_an_address_that_no_card_holds(**_: Any) -> list[CheckMessage]:
+    """A blank is written with CARD_URI, which is found out too late with the customer waiting."""
+    try:
+        make_template(settings.CARD_URI)
+    except ValueError as error:
+        hint = "Use a short address in ASCII, such as https://cards.example.com/t."
+        return [Error(f"CARD_URI cannot be written to a card: {error}", hint=hint, id="prepaid.E003")]
+    return []
+
+
+@register()
+def refuse_a_keyring_that_is_none(**_: Any) -> list[CheckMessage]:
+    """Without its keyring no card can be read."""
+    try:
+        import_string(settings.CARD_KEYRING)
+    except ImportError as error:
+        return [Error(f"CARD_KEYRING names no class: {error}", id="prepaid.E004")]
+    return []

@@ -46,6 +46,12 @@ def read_or_make_secret_key() -> str:
 SECRET_KEY = read_or_make_secret_key()
 # number hash key, PIN key, content-digest key and the card keys, made at the first start.
 KEYS_FILE = Path(text("PREPAID_KEYS_FILE", str(DATA_FOLDER / "keys.json")))
+# Where card keys are derived: a class with the calls of prepaid.cards.keys.Keyring, for example a KMS's.
+CARD_KEYRING = text("CARD_KEYRING", "prepaid.cards.keys.FileKeyring")
+# The address that cards are personalised with; what they prove is added behind it.
+CARD_URI = text("CARD_URI", "https://cards.example/t")
+# How long after its issue a card may be bound to a blank by its number alone.
+CARD_PERSONALISE_HOURS = number("CARD_PERSONALISE_HOURS", 24)
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"] if DEBUG else [])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
@@ -274,6 +280,8 @@ STORAGES = {
 # The API
 
 API_INQUIRIES_PER_MINUTE = number("API_INQUIRIES_PER_MINUTE", 60)
+# A canteen asks every FeliCa card twice, for its balance and for its payment.
+API_CHALLENGES_PER_MINUTE = number("API_CHALLENGES_PER_MINUTE", 240)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -281,6 +289,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
 }
+
+
+# Terminals: how long one may be silent, and a transaction unsent, before the office is told.
+
+TERMINAL_OFFLINE_MINUTES = number("TERMINAL_OFFLINE_MINUTES", 15)
+TERMINAL_QUEUE_MINUTES = number("TERMINAL_QUEUE_MINUTES", 60)
 
 
 # Jobs. A message comes back when it was not acknowledged within the visibility timeout, which therefore is

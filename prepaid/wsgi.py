@@ -15,3 +15,7 @@ database.start_unless_given()
 from django.core.wsgi import get_wsgi_application  # noqa: E402  (the database comes first)
 
 application = get_wsgi_application()
+
+from prepaid.keys import refuse_lost_keys  # noqa: E402  (it asks the database)
+
+refuse_lost_keys()

@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,20 +17,31 @@ import msgspec
 
 from terminals import messages, terminal
 from terminals.amounts import Language, format_money, parse_amount
-from terminals.doctor import Finding, diagnose, examine, first_fault
+from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
-from terminals.identifiers import rrn_of, uuid7
+from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
-from terminals.readers import ReaderError, open_reader
+from terminals.opening import opened, present
+from terminals.presenting import Presented
 from terminals.receipt import receipt, word
-from terminals.results import Exit, Result, no_card, result_of, result_of_error, result_of_inquiry
+from terminals.results import (
+    Exit,
+    Result,
+    named_for,
+    no_card,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+    with_cause,
+)
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 
-AGAIN_CODES = {"NFC-RF-01", "NFC-RF-02", "NFC-TORN-01"}
+# After an online sale the cashier is not kept waiting for a whole day's.
+UPLOADS_AFTER_A_SALE = 2
 
 
 def enrol(options: argparse.Namespace) -> int:
@@ -41,7 +51,11 @@ def enrol(options: argparse.Namespace) -> int:
     if parts.scheme == "http" and not is_own_host(parts.hostname or ""):
         print("http: card numbers and PINs travel in clear; use https outside a trial", file=sys.stderr)
     with AgentLock(folder, "interactive"):
-        enrolment = terminal.enrol(folder, site=options.site, code=options.code, reader=options.reader)
+        enrolment = terminal.enrol(
+            folder, site=options.site, code=options.code, reader=options.reader, scanner=options.scanner or ""
+        )
+        with Terminal(folder) as till:
+            _catch_up(till)
     if options.json:
         print(msgspec.json.encode(enrolment).decode())
     else:
@@ -54,8 +68,13 @@ def redeem(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "redeem",
-        lambda till, card, amount, entry_id: till.transactions.redeem(
-            card, amount, allow_partial=options.partial, currency=options.currency, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.redeem(
+            shown.card,
+            amount,
+            allow_partial=options.partial,
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
@@ -66,8 +85,13 @@ def load(options: argparse.Namespace) -> int:
     return _sell(
         options,
         "load",
-        lambda till, card, amount, entry_id: till.transactions.load(
-            card, amount, tender=_priced(tender, options, till), currency=options.currency, entry_id=entry_id
+        lambda till, shown, amount: till.transactions.load(
+            shown.card,
+            amount,
+            tender=_priced(tender, options, till),
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
         ),
     )
 
@@ -81,16 +105,19 @@ def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal
 
 def balance(options: argparse.Namespace) -> int:
     """Show a card's balance."""
-    with _opened(options) as till:
-        card = _present(options, till, word("inquiry", options.lang))
-        if card is None:
+    with opened(options) as till:
+        shown = present(options, till, word("inquiry", options.lang))
+        if shown is None:
             return tell(options, no_card())
-        return tell(options, result_of_inquiry(till.site.inquire(card)), till)
+        try:
+            return tell(options, result_of_inquiry(till.site.inquire(shown.card)), till)
+        except Refused as error:
+            return tell(options, named_for(result_of_error(error), shown.card, at=datetime.now(UTC)))
 
 
 def void(options: argparse.Namespace) -> int:
     """Undo a known transaction."""
-    with _opened(options) as till:
+    with opened(options) as till:
         original: UUID | None = options.original
         if options.rrn:
             original = till.journal.find_by_rrn(options.rrn)
@@ -102,8 +129,15 @@ def void(options: argparse.Namespace) -> int:
 
 def reverse(options: argparse.Namespace) -> int:
     """Undo a transaction whose answer never came."""
-    with _opened(options) as till:
+    with opened(options) as till:
         entry = till.transactions.reverse(options.original) if options.original else till.cancel_pending()
+        return tell(options, result_of(entry), till)
+
+
+def park(options: argparse.Namespace) -> int:
+    """Put a transaction without a known outcome aside, so that other cards may be taken."""
+    with opened(options) as till:
+        entry = till.transactions.park(options.original) if options.original else till.park_torn()
         return tell(options, result_of(entry), till)
 
 
@@ -126,7 +160,7 @@ def queue(options: argparse.Namespace) -> int:
 
 def close(options: argparse.Namespace) -> int:
     """Close the batch."""
-    with _opened(options) as till:
+    with opened(options) as till:
         try:
             closed = till.close_batch()
         except TerminalError as error:
@@ -142,33 +176,11 @@ def close(options: argparse.Namespace) -> int:
         return Exit.APPROVED if closed.answer.balanced else Exit.DECLINED
 
 
-def doctor(options: argparse.Namespace) -> int:
-    """Look what is wrong."""
-    findings = diagnose(examine(StateFolder(options.state), reader=options.reader))
-    worst = first_fault(findings)
-    if options.json:
-        cause = msgspec.to_builtins(cause_of(worst.code)) if worst and worst.code else None
-        shown = {
-            "ok": worst is None or worst.status == "warning",
-            "cause": cause,
-            "steps": msgspec.to_builtins(findings),
-            "duration_ms": sum(finding.duration_ms for finding in findings),
-        }
-        print(json.dumps(shown, ensure_ascii=False))
-    else:
-        print("\n".join(finding_lines(findings, options.lang)))
-    if worst is None or worst.status == "warning":
-        return Exit.APPROVED
-    family = (worst.code or "").partition("-")[0]
-    return {"HW": Exit.READER_FAULT, "NFC": Exit.READER_FAULT, "NET": Exit.NOT_SENT}.get(
-        family, Exit.NOT_READY
-    )
-
-
 def tell(options: argparse.Namespace, result: Result, till: Terminal | None = None, **more: object) -> int:
     """Print a result as JSON, as a receipt, or as a sentence; its exit code returns."""
     if getattr(options, "json", False):
-        print(result.as_json(**more))
+        print(result.as_json(**more), flush=True)
+        _note_shown(result, till)
         return result.exit
     language: Language = getattr(options, "lang", "en")
     if till is not None and result.type is not None:
@@ -179,114 +191,80 @@ def tell(options: argparse.Namespace, result: Result, till: Terminal | None = No
         print(getattr(result.action, language), file=sys.stderr)
     if result.detail and result.outcome != "approved":
         print(f"({result.detail})", file=sys.stderr)
+    _note_shown(result, till)
     return result.exit
 
 
-def finding_lines(findings: list[Finding], language: str) -> list[str]:
-    """Write a diagnosis as a table: a line for each step, then what to do."""
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
-    lines = [
-        f"{marks[finding.status]} {finding.step:<10} {finding.duration_ms:>5} ms  "
-        f"{' '.join(filter(None, (finding.code, finding.detail)))}"
-        for finding in findings
-    ]
-    worst = first_fault(findings)
-    if worst is None or worst.code is None:
-        return [*lines, "", {"en": "Everything is in order.", "zh": "一切正常。"}[language]]
-    cause = cause_of(worst.code)
-    return [*lines, "", f"{cause.code}: {getattr(cause.text, language)}", getattr(cause.action, language)]
+def _note_shown(result: Result, till: Terminal | None) -> None:
+    if till is not None and result.id is not None:
+        till.journal.mark_shown(result.id)
 
 
 def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
-    begin: Callable[[Terminal, messages.Card, int, UUID], Entry],
+    begin: Callable[[Terminal, Presented, int], Entry],
 ) -> int:
-    with _opened(options) as till:
+    with opened(options) as till:
         currency = options.currency or till.enrolment.currency
         amount_minor = parse_amount(options.amount, currency)
-        entry_id: UUID = options.id or uuid7()
-        known = till.transactions.find(entry_id)
+        known = till.transactions.find(options.id) if options.id else None
         if known is not None:
             if (known.type, known.amount_minor, known.currency) != (kind, amount_minor, currency):
                 raise Refused("id_reused", f"{known.type} of {known.amount_minor}", status=422)
             return tell(options, result_of(known), till, resolved=[])
-        resolved = [_brief(entry) for entry in till.transactions.resolve()]
+        before = {entry.id for entry in till.journal.list_unknown()}
+        last = till.journal.list_last(1)
+        prompt = format_money(amount_minor, currency, options.lang)
+        # Value that comes in is nobody's loss: only what is spent has a floor.
+        shown = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
+        if shown is None:
+            return tell(options, no_card(), resolved=[])
+        try:
+            entry = begin(till, shown, amount_minor)
+        except KeyboardInterrupt:
+            written = till.journal.list_last(1)
+            if written == last:
+                raise
+            [entry] = written
+        result = _named(till, entry, shown.card)
+        found = [till.journal.find(entry_id) for entry_id in sorted(before)]
+        resolved = [_brief(one) for one in found if one is not None and not one.is_pending]
         if resolved and not options.json:
             print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
-        card = _present(options, till, format_money(amount_minor, currency, options.lang))
-        if card is None:
-            return tell(options, no_card(), resolved=resolved)
-        try:
-            entry = begin(till, card, amount_minor, entry_id)
-        except KeyboardInterrupt:
-            written = till.journal.find(entry_id)
-            if written is None:
-                raise
-            entry = written
-        result = result_of(entry)
-        if result.outcome in {"unknown", "not_sent"}:
-            till.record_fault(result.code or "", entry=card.entry)
-        return tell(options, result, till, resolved=resolved)
+        told = tell(options, result, till, resolved=resolved, resumed=entry.id in before)
+        if entry.answer is not None:
+            _catch_up(till)
+        return told
 
 
-def _present(options: argparse.Namespace, till: Terminal, prompt: str) -> messages.Card | None:
-    """Take the card that the options name, or wait for a tap; None when none came in time."""
-    pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
-    if options.number:
-        return messages.NumberCard(number=options.number, pin=pin or None, entry="keyed")
-    if options.qr:
-        return messages.QrCard(code=options.qr, entry="keyed")
-    stop = threading.Event()
-    timer = threading.Timer(options.wait, stop.set)
-    timer.daemon = True
-    reader = open_reader(options.reader or till.enrolment.reader)
+def _named(till: Terminal, entry: Entry, card: messages.Card) -> Result:
+    """Tell what came of a sale, by what was presented and by the cause that the diagnosis found."""
+    result = named_for(result_of(entry), card, at=entry.occurred_at)
+    if result.outcome in {"unknown", "not_sent"}:
+        result = with_cause(result, find_cause(till.folder, result.code or ""))
+        till.record_fault(result.code or "", result.detail or "", entry=card.entry)
+    elif (result.code or "").startswith("CODE-"):
+        till.record_fault(result.code or "", entry=card.entry)
+    return result
+
+
+def _catch_up(till: Terminal) -> None:
+    """Use the moment that the site answers: tell what was sold offline, and keep ready for the next time."""
     try:
-        reader.open()
-        print(f"{prompt} · {word('tap', options.lang)}", file=sys.stderr, flush=True)
-        timer.start()
-        while True:
-            try:
-                tap = reader.wait_for_tap(stop=stop)
-                card = tap.card if tap is not None else None
-                if pin and isinstance(card, messages.SunCard | messages.UidCard):
-                    return msgspec.structs.replace(card, pin=pin)
-                return card
-            except ReaderError as error:
-                if error.code not in AGAIN_CODES or stop.is_set():
-                    raise
-                till.record_fault(error.code, error.detail, "tap")
-                print(getattr(cause_of(error.code).text, options.lang), file=sys.stderr, flush=True)
-    finally:
-        timer.cancel()
-        reader.close()
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Terminal]:
-    """Hold the lock and the terminal for one command; faults of reader and network are kept to be told."""
-    folder = StateFolder(options.state)
-    folder.enrolment()
-    with (
-        AgentLock(folder, "interactive"),
-        Terminal(folder, operator=getattr(options, "operator", None)) as till,
-    ):
-        try:
-            yield till
-        except ConnectionFault as fault:
-            till.record_fault(fault.code, fault.detail)
-            raise
-        except ReaderError as error:
-            till.record_fault(error.code, error.detail, "tap")
-            raise
+        till.transactions.upload(UPLOADS_AFTER_A_SALE)
+        till.keep_ready()
+    except (ConnectionFault, Refused) as fault:
+        till.record_fault(fault.code, fault.detail)
 
 
 def _resolve(options: argparse.Namespace) -> int:
     cause: TerminalError | None = None
-    with _opened(options) as till:
+    with opened(options) as till:
         before = till.journal.list_pending()
         try:
             till.transactions.resolve()
+            till.keep_ready()
         except (ConnectionFault, Refused) as error:
             cause = error
         after = [till.journal.find(entry.id) or entry for entry in before]
@@ -308,12 +286,18 @@ def _tell_queue(
     if options.json:
         shown = msgspec.to_builtins(state) | {
             "currency": currency,
+            "stand_in": msgspec.to_builtins(journal.exposure()),
             "entries": entries,
             "resolved": resolved or [],
         }
         print(json.dumps(shown, ensure_ascii=False))
         return
+    exposure = journal.exposure()
     print(f"{state.count} · {format_money(state.amount, currency)}")
+    if exposure.count:
+        print(
+            f"{word('stand_in', options.lang)}: {exposure.count} · {format_money(exposure.amount, currency)}"
+        )
     for entry in [*entries, *(resolved or [])]:
         amount = entry["amount"]
         money = format_money(amount, currency) if isinstance(amount, int) else ""

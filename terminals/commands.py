@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from terminals import __version__, actions, running
+from terminals import __version__, actions, personalising, running, upkeep
 from terminals.amounts import UNITS
 from terminals.errors import TerminalError
 from terminals.identifiers import is_uuid7
@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands, common)
     _add_sales(commands, common)
     _add_undo(commands, common)
+    _add_personalise(commands, common)
+    _add_park(commands, common)
     _add_upkeep(commands, common)
     add_simulator_arguments(commands)
     return top
@@ -89,12 +91,14 @@ def _add_enrol(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     command.add_argument("--site", required=True, metavar="URL", help="for example https://cards.example.com")
     command.add_argument("--code", required=True, help="the enrolment code that the manager gave")
     command.add_argument("--reader", default=READER_DEFAULT, help=_READER_HELP)
+    command.add_argument("--scanner", help=_SCANNER_HELP)
     command.set_defaults(run=actions.enrol)
 
 
 def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     command = commands.add_parser("run", parents=[common], help="sell: the full-screen terminal")
     command.add_argument("--reader", help=_READER_HELP)
+    command.add_argument("--scanner", help=_SCANNER_HELP)
     command.add_argument("--operator", metavar="CODE", help="who is at the terminal")
     command.add_argument(
         "--headless", action="store_true", help="no screen: taps show the card at the paired counter"
@@ -108,10 +112,16 @@ def _add_run(commands: Subparsers, common: argparse.ArgumentParser) -> None:
 def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     card = argparse.ArgumentParser(add_help=False)
     card.add_argument("--reader", help=_READER_HELP)
+    card.add_argument("--scanner", help=_SCANNER_HELP)
     card.add_argument("--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a card")
     card.add_argument("--number", help="the printed card number, in place of a tap")
     card.add_argument("--pin", help="the card's PIN, with a number or a tap; - reads it from standard input")
     card.add_argument("--qr", metavar="CODE", help="the card's printed code, in place of a tap")
+    card.add_argument(
+        "--code",
+        metavar="TEXT",
+        help="what was scanned or typed: pay code, printed code or number; - reads it",
+    )
     sale = argparse.ArgumentParser(add_help=False)
     sale.add_argument("--amount", required=True, help="in major units, such as 12.50")
     sale.add_argument(
@@ -141,6 +151,20 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     balance.set_defaults(run=actions.balance)
 
 
+def _add_personalise(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "personalise",
+        parents=[common],
+        help="make the blank on the reader an issued card; again goes on where it broke off",
+    )
+    command.add_argument("--card", required=True, metavar="NUMBER", help="the number of the issued card")
+    command.add_argument("--reader", help=_READER_HELP)
+    command.add_argument(
+        "--wait", type=_seconds, default=WAIT_S_DEFAULT, metavar="SECONDS", help="for a blank"
+    )
+    command.set_defaults(run=personalising.personalise)
+
+
 def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     void = commands.add_parser("void", parents=[common], help="undo a known transaction of the open batch")
     which = void.add_mutually_exclusive_group()
@@ -156,6 +180,14 @@ def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     reverse.set_defaults(run=actions.reverse)
 
 
+def _add_park(commands: Subparsers, common: argparse.ArgumentParser) -> None:
+    park = commands.add_parser(
+        "park", parents=[common], help="put a transaction without a known outcome aside, to take other cards"
+    )
+    park.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the oldest)")
+    park.set_defaults(run=actions.park)
+
+
 def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     queue = commands.add_parser("queue", parents=[common], help="list transactions without a known outcome")
     queue.add_argument("--resolve", action="store_true", help="find out their outcomes now")
@@ -163,12 +195,34 @@ def _add_upkeep(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     queue.set_defaults(run=actions.queue)
     close = commands.add_parser("close", parents=[common], help="close the batch and compare its totals")
     close.set_defaults(run=actions.close)
+    _add_care(commands, common)
+
+
+def _add_care(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     doctor = commands.add_parser("doctor", parents=[common], help="look what is wrong with this terminal")
     doctor.add_argument("--reader", help=_READER_HELP)
-    doctor.set_defaults(run=actions.doctor)
+    doctor.add_argument("--all", action="store_true", help="look at what lies after the first fault as well")
+    doctor.add_argument("--scan", action="store_true", help="test the scanner with the test sheet")
+    doctor.add_argument(
+        "--customer", action="store_true", help="with --scan: a customer's code would not read just now"
+    )
+    doctor.add_argument("--scanner", help=f"{_SCANNER_HELP} (default: the terminal's own, else it types)")
+    doctor.add_argument(
+        "--tap", type=_seconds, metavar="SECONDS", help="wait so long for the test card on the reader"
+    )
+    doctor.set_defaults(run=upkeep.doctor)
+    sheet = commands.add_parser("test-sheet", parents=[common], help="make the sheet of the test code")
+    sheet.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: printed)")
+    sheet.set_defaults(run=upkeep.test_sheet)
+    recover = commands.add_parser(
+        "recover", parents=[common], help="send what a failed terminal still had, from its journal file"
+    )
+    recover.add_argument("--journal", type=Path, required=True, metavar="FILE", help="its journal.sqlite")
+    recover.set_defaults(run=upkeep.recover)
 
 
-_READER_HELP = "usb, tty:USB0:pn532 or udp:HOST:PORT"
+_READER_HELP = "usb, usb:serial:NUMBER, pcsc, pcsc:NAME, tty:USB0:pn532 or udp:HOST:PORT"
+_SCANNER_HELP = "serial:/dev/ttyACM0[:9600] or hid:/dev/input/by-id/..., beside the reader"
 
 
 def _seconds(text: str) -> float:

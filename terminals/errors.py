@@ -5,18 +5,24 @@ Knows codes; the sentences for them stand in faults.py.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from terminals.messages import Retry
 
 
 class TerminalError(Exception):
-    """The terminal cannot do what was asked: `code` names the cause, `detail` is for support."""
+    """The terminal cannot do what was asked: `code` names the cause, `detail` is for support.
+
+    `detail_zh` says the same in Chinese, where it is a sentence that a person acts on.
+    """
 
     retry: Retry = "never"
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", *, detail_zh: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
+        self.detail_zh = detail_zh
 
 
 class StateError(TerminalError):
@@ -64,6 +70,19 @@ class TryAgain(AnswerUnknown):
     def __init__(self, code: str, detail: str = "", *, retry_after_s: float) -> None:
         super().__init__(code, detail)
         self.retry_after_s = retry_after_s
+
+
+class TornTap(TerminalError):
+    """An exchange began and nobody knows how it ended: the same card is tapped again, no other one begins.
+
+    Nothing new was written or sent. `entry_id` is what has to be resolved or parked first.
+    """
+
+    retry: Retry = "same"
+
+    def __init__(self, entry_id: UUID, detail: str = "") -> None:
+        super().__init__("NFC-TORN-01", detail)
+        self.entry_id = entry_id
 
 
 class JournalError(TerminalError):

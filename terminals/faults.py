@@ -1,6 +1,7 @@
-"""What a fault code means: one cause, one sentence for the operator, one action, in both languages.
+"""What a fault code means: how it is observed, one sentence for the operator, one action, in both languages.
 
-Knows the codes that this agent can observe or hear from the site; must not know how they are observed.
+Knows every code that the agent can observe or hear from the site; must not know how they are observed. The
+site shows the same sentences, which is why this file imports the messages alone (ADR 0065).
 """
 
 from __future__ import annotations
@@ -8,6 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from terminals.messages import Fix, MoneyMoved, Retry, Texts
+
+# What a person at the till can do better: cards and codes held well, numbers typed right, the right tender.
+OF_THE_USER = frozenset(
+    {
+        "NFC-RF-01",
+        "NFC-RF-02",
+        "NFC-TORN-01",
+        "HW-SCN-01",
+        "CODE-IMG-01",
+        "CODE-CHK-01",
+        "CODE-STD-01",
+        "OPS-TND-01",
+    }
+)
+_OF_A_PRESENTATION = ("HW-SCN-", "NFC-", "CODE-", "OPS-TND-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,7 @@ class Cause:
     retry: Retry
     fix: Fix
     money_moved: MoneyMoved
+    observed: Texts
     text: Texts
     action: Texts
 
@@ -31,160 +48,315 @@ def _cause(
     severity: int,
     retry: Retry,
     fix: Fix,
-    texts: tuple[str, str, str, str],
+    observed: tuple[str, str],
+    text: tuple[str, str],
+    action: tuple[str, str],
     money_moved: MoneyMoved = "no",
-) -> tuple[str, Cause]:
-    en, zh, action_en, action_zh = texts
-    cause = Cause(
-        code, severity, retry, fix, money_moved, Texts(en=en, zh=zh), Texts(en=action_en, zh=action_zh)
-    )
-    return code, cause
+) -> Cause:
+    said = (Texts(en=en, zh=zh) for en, zh in (observed, text, action))
+    return Cause(code, severity, retry, fix, money_moved, *said)
 
 
-# In the order of the diagnosis: power, reader, card, network, software, then what the site says.
-CAUSES: dict[str, Cause] = dict(
-    (
-        _cause("HW-PWR-01", 2, "same", "operator", (
-            "Plug in the charger", "请接通电源",
-            "Connect the power supply before a long job.", "请先接通电源，再进行长时间操作。")),
-        _cause("HW-USB-01", 3, "same", "operator", (
-            "Reader unplugged: push the cable in firmly", "读卡器断开，请插紧连接线",
-            "It reconnects by itself; otherwise use the standby.", "系统会自动重连；仍不行请用备用机。")),
-        _cause("HW-USB-02", 1, "same", "operator", (
-            "Reader moved port, reconnecting", "端口变化，正在重连", "Wait a moment.", "请稍候。")),
-        _cause("HW-DRV-01", 3, "never", "support", (
-            "The reader's driver or permission is missing", "读卡器驱动或权限缺失",
-            "Do what the detail says, or call support.", "请按详情处理，或联系技术支持。")),
-        _cause("NFC-RF-01", 1, "same", "customer", (
-            "Hold the card still and tap again", "请贴紧重刷",
-            "Lay the card flat on the reader for a second.", "请将卡片平放在读卡器上一秒。")),
-        _cause("NFC-RF-02", 1, "same", "customer", (
-            "Present one card only", "请只放一张卡",
-            "Take out one card and tap it alone.", "请取出一张卡单独刷。")),
-        _cause("NFC-CARD-01", 1, "new", "customer", (
-            "Not one of our cards", "非本店卡",
-            "Look for our name on the card, or use the printed number.", "请确认卡面，或改用印刷卡号。")),
-        _cause("NFC-CARD-02", 4, "never", "manager", (
-            "Card cannot be trusted: keep it and call the manager", "卡片异常，请联系经理",
-            "Do not give the card back before the manager has seen it.", "经理查看前请勿退还卡片。")),
-        _cause("NFC-TORN-01", 2, "same", "operator", (
-            "Tap the same card again, do not cancel", "请重刷同一张卡，勿取消",
-            "The same transaction is resumed; nothing is taken twice.",
-            "将继续同一笔交易，不会重复扣款。"), "unknown"),
-        _cause("NET-LINK-01", 3, "same", "operator", (
-            "Network cable or Wi-Fi down", "网线或无线未连接",
-            "Push the cable in, or choose the Wi-Fi again.", "请插紧网线或重新连接无线网络。")),
-        _cause("NET-GW-01", 3, "same", "operator", (
-            "Restart the router", "请重启路由器",
-            "Switch the router off and on, and wait two minutes.", "请关闭再打开路由器，等待两分钟。")),
-        _cause("NET-DNS-01", 3, "same", "support", (
-            "Internet name service fault", "域名解析失败",
-            "Tell support; the last good address is tried meanwhile.",
-            "请联系技术支持；系统会先用上次的地址。")),
-        _cause("NET-SRV-01", 3, "same", "support", (
-            "Our server is not answering", "服务器无响应",
-            "Wait a minute and try again; unknown outcomes are kept.", "请稍后重试；未知结果已保留。")),
-        _cause("NET-SLOW-01", 2, "same", "operator", (
-            "Weak signal: move nearer or use a cable", "信号弱，请靠近路由器或用网线",
-            "Move the terminal, or plug in a cable.", "请移动终端或改用网线。")),
-        _cause("NET-TLS-01", 3, "never", "support", (
-            "Check the date and time", "请核对设备时间",
-            "If the date is right, call support: nothing is sent.",
-            "若时间无误请联系技术支持；不会发送任何数据。")),
-        _cause("SW-CLK-01", 3, "same", "support", (
-            "Terminal clock wrong", "时间不准",
-            "Set the clock, or switch on automatic time.", "请校准时间，或打开自动对时。")),
-        _cause("SW-VER-01", 2, "same", "manager", (
-            "Update waiting: apply at shift end", "需升级",
-            "Update the agent when the shift ends.", "请在交班时升级终端程序。")),
-        _cause("SW-TAMP-01", 4, "never", "manager", (
-            "Unauthorised change: terminal locked", "检测到未授权修改，终端已锁定",
-            "Call the manager; use another terminal.", "请联系经理，改用其他终端。")),
-        _cause("SW-QUE-01", 3, "same", "operator", (
-            "Unsent transactions: connect now", "有未上传交易",
-            "Connect the terminal and resolve the queue.", "请连接网络并处理未决交易。")),
-        _cause("SW-JRN-01", 3, "never", "support", (
-            "The terminal's journal cannot be used", "终端流水无法使用",
-            "Nothing is sold without it: check the disk, call support.",
-            "请检查磁盘并联系技术支持；期间不能交易。")),
-        _cause("SW-STATE-01", 3, "never", "support", (
-            "The terminal's settings cannot be read", "终端设置无法读取",
-            "Check the state folder, or enrol the terminal again.", "请检查状态文件夹，或重新登记终端。")),
-        _cause("SW-ENROL-01", 3, "never", "manager", (
-            "This terminal is not enrolled", "本终端尚未登记",
-            "Ask the manager for an enrolment code.", "请向经理索取登记码。")),
-        _cause("SW-LOCK-01", 2, "same", "operator", (
-            "Another agent drives this terminal", "本终端正被另一程序使用",
-            "Close the other window first.", "请先关闭另一个窗口。")),
-        _cause("SW-APP-01", 3, "same", "support", (
-            "The agent met an error of its own", "终端程序内部错误",
-            "Try again; tell support what the detail says.", "请重试，并将详情告知技术支持。"), "unknown"),
-        _cause("bad_signature", 3, "never", "support", (
-            "The site does not accept this terminal's key", "网站不认可本终端的密钥",
-            "Enrol the terminal again.", "请重新登记终端。")),
-        _cause("terminal_retired", 3, "never", "manager", (
-            "This terminal is retired", "本终端已停用",
-            "Use another terminal, or enrol this one again.", "请改用其他终端，或重新登记。")),
-        _cause("enrolment_refused", 2, "new", "manager", (
-            "The enrolment code is used or expired", "登记码已使用或已过期",
-            "Ask the manager for a new code.", "请向经理索取新的登记码。")),
-        _cause("id_reused", 3, "never", "support", (
-            "This transaction's id was used for another one", "交易编号已被占用",
-            "Start the sale anew, and tell support.", "请重新开始交易，并告知技术支持。")),
-        _cause("sequence_reused", 3, "never", "support", (
-            "This terminal counts its transactions wrongly", "终端交易序号重复",
-            "Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
-        # What a question about a card can be refused for; a transaction's reasons come with its answer.
-        _cause("card_unknown", 1, "never", "customer", (
-            "This card cannot be used here", "此卡在此不可使用",
-            "Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
-        _cause("credential_refused", 4, "never", "manager", (
-            "The card could not prove itself", "卡片未通过验证",
-            "Keep the card and call the manager.", "请留下卡片并联系经理。")),
-        _cause("credential_replayed", 1, "new", "customer", (
-            "This tap was used before", "此次刷卡信息已使用过",
-            "Tap the card again.", "请重新刷卡。")),
-        _cause("card_not_active", 1, "new", "operator", (
-            "The card is not activated yet", "此卡尚未激活",
-            "Activate it at the counter.", "请到柜台激活。")),
-        _cause("card_blocked", 1, "never", "manager", (
-            "The card is blocked", "此卡已冻结",
-            "Ask the manager.", "请联系经理。")),
-        _cause("card_lost", 3, "never", "manager", (
-            "The card was reported lost", "此卡已挂失",
-            "Call the manager.", "请联系经理。")),
-        _cause("card_expired", 1, "never", "operator", (
-            "The card has expired", "此卡已过期",
-            "Exchange it at the counter.", "请到柜台换卡。")),
-        _cause("card_closed", 1, "never", "operator", (
-            "The card is closed", "此卡已注销",
-            "Ask for another card.", "请换卡。")),
-        _cause("out_of_scope", 1, "never", "customer", (
-            "The card is not accepted in this store", "此卡不适用于本店",
-            "Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
-        _cause("pin_required", 1, "new", "customer", (
-            "The PIN is needed", "需要输入密码",
-            "Ask the customer to key it in.", "请顾客输入密码。")),
-        _cause("pin_wrong", 1, "new", "customer", (
-            "The PIN is wrong", "密码错误",
-            "Ask the customer to try again.", "请顾客重试。")),
-        _cause("pin_locked", 1, "never", "operator", (
-            "The PIN is locked after too many tries", "密码错误次数过多已锁定",
-            "Set a new one at the counter.", "请到柜台重置密码。")),
-        _cause("rate_limited", 1, "same", "operator", (
-            "Too many questions in a short time", "查询过于频繁",
-            "Wait a moment.", "请稍候再试。")),
-        _cause("no_card", 1, "same", "customer", (
-            "No card came in time", "未在规定时间内刷卡", "Try again.", "请重试。")),
-        _cause("amount_invalid", 1, "new", "operator", (
-            "That is not an amount", "金额无效", "Type it again.", "请重新输入。")),
-        _cause("nothing_to_undo", 1, "never", "operator", (
-            "No transaction here can be undone", "没有可撤销的交易",
-            "Look for it by its reference.", "请按参考号查找。")),
-        _cause("nothing_to_close", 1, "never", "operator", (
-            "The batch is empty", "当前批次没有交易", "Nothing is to be done.", "无需处理。")),
-    )
+# In the order of the diagnosis: power, reader, scanner, card, code, software, network, what the site says.
+_TABLE = (
+    _cause("HW-PWR-01", 2, "same", "operator",
+        ("The battery is under 15 %, or the power supply is too weak", "电池低于15%，或供电不足"),
+        ("Plug in the charger", "请接通电源"),
+        ("Connect the power supply before a long job.", "请先接通电源，再进行长时间操作。")),
+    _cause("HW-USB-01", 3, "same", "operator",
+        ("Reader or scanner vanished from its port, or is silent", "读卡器或扫码器从端口消失，或没有应答"),
+        ("Reader or scanner unplugged: push the cable in firmly", "读卡器或扫码器断开，请插紧连接线"),
+        ("It reconnects by itself; otherwise use the standby.", "系统会自动重连；仍不行请用备用机。")),
+    _cause("HW-USB-02", 1, "same", "operator",
+        ("The reader came back at another port", "读卡器出现在另一个端口"),
+        ("Reader moved port, reconnecting", "端口变化，正在重连"),
+        ("Wait a moment.", "请稍候。")),
+    _cause("HW-DRV-01", 3, "never", "support",
+        ("A driver is missing, another program holds the device, or it may not be opened",
+         "驱动缺失、设备被其他程序占用，或没有打开权限"),
+        ("A driver or a permission is missing", "缺少驱动或权限"),
+        ("Do what the detail says, or call support.", "请按详情处理，或联系技术支持。")),
+    _cause("HW-SCN-01", 1, "new", "customer",
+        ("Nothing decodes, and the test code does", "顾客的码扫不出，测试码正常"),
+        ("The customer's code is the problem", "客户二维码异常"),
+        ("Ask for a brighter screen or another code.", "请顾客调亮屏幕或换一个码。")),
+    _cause("HW-SCN-02", 2, "same", "operator",
+        ("The test code does not read, the scanner is there", "扫码器已连接，但测试码扫不出"),
+        ("Clean the scan window", "请擦拭扫描窗"),
+        ("Wipe it with a soft cloth, then scan the test code again.", "请用软布擦拭，再扫一次测试码。")),
+    _cause("HW-SCN-03", 3, "never", "support",
+        ("The test code does not read after cleaning either", "擦拭后测试码仍扫不出"),
+        ("Scan head fault: use the standby scanner", "扫描头故障，请用备用机"),
+        ("Plug in the standby scanner, and tell support.", "请换用备用扫码器，并联系技术支持。")),
+    _cause("HW-SCN-04", 2, "same", "operator",
+        ("The test code arrives changed: cut, with more around it, or by another keyboard",
+         "测试码内容被改变：被截断、有多余字符或键盘布局不符"),
+        ("Scanner settings changed: scan the reset sheet", "扫描参数被改，请扫复位码"),
+        ("Scan the reset code on the test sheet, then the test code.",
+         "请扫描测试页上的复位码，再扫测试码。")),
+    _cause("NFC-RF-01", 1, "same", "customer",
+        ("The exchange with the card broke off", "与卡片的通信中断"),
+        ("Hold the card still and tap again", "请贴紧重刷"),
+        ("Lay the card flat on the reader for a second.", "请将卡片平放在读卡器上一秒。")),
+    _cause("NFC-RF-02", 1, "same", "customer",
+        ("Two cards lie in the field", "感应区内有两张卡"),
+        ("Present one card only", "请只放一张卡"),
+        ("Take out one card and tap it alone.", "请取出一张卡单独刷。")),
+    _cause("NFC-CARD-01", 1, "new", "customer",
+        ("The card is of a kind that cannot pay here", "卡片类型不受支持"),
+        ("Not one of our cards", "非本店卡"),
+        ("Look for our name on the card, or use the printed number.", "请确认卡面，或改用印刷卡号。")),
+    _cause("NFC-CARD-02", 4, "never", "manager",
+        ("The card's proof does not check, or its counter went back", "卡片验证失败，或计数器倒退"),
+        ("Card cannot be trusted: keep it and call the manager", "卡片异常，请联系经理"),
+        ("Do not give the card back before the manager has seen it.", "经理查看前请勿退还卡片。")),
+    _cause("NFC-TORN-01", 2, "same", "operator",
+        ("An exchange began and was never confirmed", "交易开始后未得到确认"),
+        ("Tap the same card again, do not cancel", "请重刷同一张卡，勿取消"),
+        ("The same transaction is resumed; nothing is taken twice.",
+         "将继续同一笔交易，不会重复扣款。"), "unknown"),
+    _cause("CODE-EXP-01", 1, "new", "customer",
+        ("One of our pay codes, past its window", "本店付款码，已过有效时间"),
+        ("Ask the customer to refresh the code", "请顾客刷新付款码"),
+        ("Scan the new code.", "请扫描新的付款码。")),
+    _cause("CODE-USED-01", 1, "new", "customer",
+        ("This pay code was spent already", "此付款码已使用"),
+        ("Each code works once: refresh", "每个码仅限一次，请刷新"),
+        ("Scan the new code.", "请扫描新的付款码。")),
+    _cause("CODE-SIG-01", 3, "new", "manager",
+        ("The code is of our form and was not made by us", "码的格式是本店的，但不是本店生成的"),
+        ("Forged or damaged code", "码无效"),
+        ("Take another card or tender; call the manager if it happens again.",
+         "请换卡或换支付方式；再次出现请联系经理。")),
+    _cause("CODE-STD-01", 1, "new", "operator",
+        ("Well formed, of another scheme", "码格式正确，但属于其他支付方式"),
+        ("That is a WeChat/Alipay code: choose that tender", "这是微信/支付宝码，请切换支付方式"),
+        ("Choose that tender, then scan the code again.", "请切换支付方式后重新扫码。")),
+    _cause("CODE-CHK-01", 1, "new", "operator",
+        ("The check digit of a typed or scanned number fails", "输入或扫描的卡号校验位不符"),
+        ("Number mistyped: check it again", "卡号有误，请核对"),
+        ("Compare it with the card, digit by digit.", "请与卡面逐位核对。")),
+    _cause("CODE-IMG-01", 1, "new", "customer",
+        ("The code decodes in part or not at all, the test code is fine", "码部分或完全扫不出，测试码正常"),
+        ("Raise the screen's brightness, remove the film, hold 10-20 cm", "请调亮屏幕"),
+        ("Else key the number in.", "仍不行请手工输入卡号。")),
+    _cause("SW-ENROL-01", 3, "never", "manager",
+        ("There is no enrolment in the state folder", "状态文件夹中没有登记信息"),
+        ("This terminal is not enrolled", "本终端尚未登记"),
+        ("Ask the manager for an enrolment code.", "请向经理索取登记码。")),
+    _cause("SW-STATE-01", 3, "never", "support",
+        ("The state folder is damaged or cannot be written", "状态文件夹损坏或无法写入"),
+        ("The terminal's settings cannot be read", "终端设置无法读取"),
+        ("Check the state folder, or enrol the terminal again.", "请检查状态文件夹，或重新登记终端。")),
+    _cause("SW-TAMP-01", 4, "never", "manager",
+        ("The installed files or settings are not those that were approved",
+         "已安装的文件或设置与批准的不一致"),
+        ("Unauthorised change: terminal locked", "检测到未授权修改，终端已锁定"),
+        ("Call the manager; use another terminal.", "请联系经理，改用其他终端。")),
+    _cause("SW-JRN-01", 3, "never", "support",
+        ("The journal is damaged, or the disk is full", "本地流水损坏，或磁盘已满"),
+        ("The terminal's journal cannot be used", "终端流水无法使用"),
+        ("Nothing is sold without it: check the disk, call support.",
+         "请检查磁盘并联系技术支持；期间不能交易。")),
+    _cause("SW-LOCK-01", 2, "same", "operator",
+        ("A second agent holds this terminal's lock", "另一程序占用本终端"),
+        ("Another agent drives this terminal", "本终端正被另一程序使用"),
+        ("Close the other window first.", "请先关闭另一个窗口。")),
+    _cause("SW-APP-01", 3, "same", "support",
+        ("The agent met a case that nobody foresaw", "终端程序遇到未预料的情况"),
+        ("The agent met an error of its own", "终端程序内部错误"),
+        ("Try again; tell support what the detail says.", "请重试，并将详情告知技术支持。"), "unknown"),
+    _cause("SW-QUE-01", 3, "same", "operator",
+        ("Transactions wait to be sent, too many or for too long", "待上传交易过多或过久"),
+        ("Unsent transactions: connect now", "有未上传交易"),
+        ("Connect the terminal and resolve the queue.", "请连接网络并处理未决交易。")),
+    _cause("NET-LINK-01", 3, "same", "operator",
+        ("No network interface is up with an address", "没有已连接且有地址的网络接口"),
+        ("Network cable or Wi-Fi down", "网线或无线未连接"),
+        ("Push the cable in, or choose the Wi-Fi again.", "请插紧网线或重新连接无线网络。")),
+    _cause("NET-GW-01", 3, "same", "operator",
+        ("The link is up, the router is silent", "网络已连接，但路由器没有应答"),
+        ("Restart the router", "请重启路由器"),
+        ("Switch the router off and on, and wait two minutes.", "请关闭再打开路由器，等待两分钟。")),
+    _cause("NET-DNS-01", 3, "same", "support",
+        ("The router answers, the site's name does not resolve", "路由器有应答，但网站域名无法解析"),
+        ("Internet name service fault", "域名解析失败"),
+        ("Tell support; the last good address is tried meanwhile.",
+         "请联系技术支持；系统会先用上次的地址。")),
+    _cause("NET-SRV-01", 3, "same", "support",
+        ("The name resolves, the site is silent or fails", "域名可解析，但网站无应答或出错"),
+        ("Our server is not answering", "服务器无响应"),
+        ("Wait a minute and try again; unknown outcomes are kept.", "请稍后重试；未知结果已保留。")),
+    _cause("NET-TLS-01", 3, "never", "support",
+        ("The site's certificate does not hold", "网站证书无效"),
+        ("Check the date and time", "请核对设备时间"),
+        ("If the date is right, call support: nothing is sent.",
+         "若时间无误请联系技术支持；不会发送任何数据。")),
+    _cause("NET-SLOW-01", 2, "same", "operator",
+        ("The slowest of twenty answers takes over 1.5 s", "最慢的二十分之一应答超过1.5秒"),
+        ("Weak signal: move nearer or use a cable", "信号弱，请靠近路由器或用网线"),
+        ("Move the terminal, or plug in a cable.", "请移动终端或改用网线。")),
+    _cause("SW-CLK-01", 3, "same", "support",
+        ("This clock is off by more than a minute", "本机时钟相差超过一分钟"),
+        ("Terminal clock wrong", "时间不准"),
+        ("Set the clock, or switch on automatic time.", "请校准时间，或打开自动对时。")),
+    _cause("SW-VER-01", 2, "same", "manager",
+        ("The agent is older than the site's minimum", "终端程序低于网站要求的最低版本"),
+        ("Update waiting: apply at shift end", "需升级"),
+        ("Update the agent when the shift ends.", "请在交班时升级终端程序。")),
+    _cause("OPS-TRN-01", 1, "new", "manager",
+        ("One operator meets over three times the faults of the others", "一名操作员的失败率超过同事三倍"),
+        ("Show the 30-second guide", "操作提示"),
+        ("Show the operator how to present cards and codes.", "请向操作员演示如何刷卡和扫码。")),
+    _cause("OPS-TND-01", 1, "new", "operator",
+        ("The code belongs to another tender than the chosen one", "扫到的码与所选支付方式不符"),
+        ("Suggested tender", "请改选支付方式"),
+        ("Switch with one key, then scan again.", "请一键切换后重新扫码。")),
+    _cause("BAK-01", 3, "never", "manager",
+        ("The standby was not synchronised within 24 hours, or its hot list is old",
+         "备用机超过24小时未同步，或黑名单过旧"),
+        ("Standby not ready", "备用机未就绪"),
+        ("Connect it, wait two minutes, then promote it.", "请联网并等待两分钟，然后再启用。")),
+    _cause("terminal_standby", 2, "never", "manager",
+        ("This terminal is a spare that was not put in use", "本终端是尚未启用的备用机"),
+        ("This terminal is the standby", "本终端是备用机"),
+        ("Ask the manager to promote it.", "请经理将其启用。")),
+    _cause("recovery_refused", 3, "never", "support",
+        ("The transaction is younger than the terminal's replacement", "交易发生在终端被替换之后"),
+        ("Not a transaction of the failed terminal", "不是故障终端的交易"),
+        ("Check the clocks, and tell support the id.", "请核对时钟，并将编号告知技术支持。")),
+    _cause("bad_signature", 3, "never", "support",
+        ("The site does not know the key that signed", "网站不认识签名所用的密钥"),
+        ("The site does not accept this terminal's key", "网站不认可本终端的密钥"),
+        ("Enrol the terminal again.", "请重新登记终端。")),
+    _cause("terminal_retired", 3, "never", "manager",
+        ("A manager retired this terminal", "经理已停用本终端"),
+        ("This terminal is retired", "本终端已停用"),
+        ("Use another terminal, or enrol this one again.", "请改用其他终端，或重新登记。")),
+    _cause("enrolment_refused", 2, "new", "manager",
+        ("The code was used, has expired or was never given", "登记码已用过、已过期或不存在"),
+        ("The enrolment code is used or expired", "登记码已使用或已过期"),
+        ("Ask the manager for a new code.", "请向经理索取新的登记码。")),
+    _cause("id_reused", 3, "never", "support",
+        ("The id came with other content", "同一编号对应不同内容"),
+        ("This transaction's id was used for another one", "交易编号已被占用"),
+        ("Start the sale anew, and tell support.", "请重新开始交易，并告知技术支持。")),
+    _cause("sequence_reused", 3, "never", "support",
+        ("The sequence belongs to another transaction", "序号属于另一笔交易"),
+        ("This terminal counts its transactions wrongly", "终端交易序号重复"),
+        ("Call support: the journal may be an old copy.", "请联系技术支持：流水可能是旧副本。")),
+    _cause("reversal_refused", 3, "never", "support",
+        ("The site holds no reversal of this transaction", "网站没有此交易的冲正"),
+        ("This transaction could not be reversed", "此交易无法冲正"),
+        ("Tell support its reference.", "请将参考号告知技术支持。")),
+    _cause("already_bound", 1, "never", "operator",
+        ("The chip holds a card's keys, or the card has its chip", "芯片已写入其他卡，或此卡已有芯片"),
+        ("The chip or the card has its counterpart already", "芯片或卡号已绑定"),
+        ("Take another blank, or check the number.", "请换一张空白卡，或核对卡号。")),
+    # What a question about a card can be refused for; a transaction's reasons come with its answer.
+    _cause("card_unknown", 1, "never", "customer",
+        ("The site knows no usable card by this", "网站查不到可用的卡"),
+        ("This card cannot be used here", "此卡在此不可使用"),
+        ("Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
+    _cause("credential_refused", 4, "never", "manager",
+        ("What the card proved itself with does not check", "卡片凭证未通过验证"),
+        ("The card could not prove itself", "卡片未通过验证"),
+        ("Keep the card and call the manager.", "请留下卡片并联系经理。")),
+    _cause("credential_replayed", 1, "new", "customer",
+        ("The same proof was shown before", "同一凭证已出示过"),
+        ("This tap was used before", "此次刷卡信息已使用过"),
+        ("Tap the card again.", "请重新刷卡。")),
+    _cause("card_not_active", 1, "new", "operator",
+        ("The card was issued and not activated", "卡已发行但未激活"),
+        ("The card is not activated yet", "此卡尚未激活"),
+        ("Activate it at the counter.", "请到柜台激活。")),
+    _cause("card_blocked", 1, "never", "manager",
+        ("A manager blocked the card", "经理已冻结此卡"),
+        ("The card is blocked", "此卡已冻结"),
+        ("Ask the manager.", "请联系经理。")),
+    _cause("card_lost", 3, "never", "manager",
+        ("The holder reported the card lost", "持卡人已挂失"),
+        ("The card was reported lost", "此卡已挂失"),
+        ("Call the manager.", "请联系经理。")),
+    _cause("card_expired", 1, "never", "operator",
+        ("The card's last day is over", "卡片已过有效期"),
+        ("The card has expired", "此卡已过期"),
+        ("Exchange it at the counter.", "请到柜台换卡。")),
+    _cause("card_closed", 1, "never", "operator",
+        ("The card was closed for good", "卡片已永久注销"),
+        ("The card is closed", "此卡已注销"),
+        ("Ask for another card.", "请换卡。")),
+    _cause("out_of_scope", 1, "never", "customer",
+        ("The program is not taken in this store", "该卡种不适用于本店"),
+        ("The card is not accepted in this store", "此卡不适用于本店"),
+        ("Ask for another card or another tender.", "请换卡或换用其他支付方式。")),
+    _cause("pin_required", 1, "new", "customer",
+        ("The program asks for the PIN", "该卡种需要密码"),
+        ("The PIN is needed", "需要输入密码"),
+        ("Ask the customer to key it in.", "请顾客输入密码。")),
+    _cause("pin_wrong", 1, "new", "customer",
+        ("The PIN does not match", "密码不匹配"),
+        ("The PIN is wrong", "密码错误"),
+        ("Ask the customer to try again.", "请顾客重试。")),
+    _cause("pin_locked", 1, "never", "operator",
+        ("Five wrong tries locked the PIN", "连续五次输错，密码已锁定"),
+        ("The PIN is locked after too many tries", "密码错误次数过多已锁定"),
+        ("Set a new one at the counter.", "请到柜台重置密码。")),
+    _cause("rate_limited", 1, "same", "operator",
+        ("This terminal asked too often in one minute", "一分钟内查询次数过多"),
+        ("Too many questions in a short time", "查询过于频繁"),
+        ("Wait a moment.", "请稍候再试。")),
+    _cause("no_card", 1, "same", "customer",
+        ("Nothing came to the reader in time", "读卡器未等到卡片"),
+        ("No card came in time", "未在规定时间内刷卡"),
+        ("Try again.", "请重试。")),
+    _cause("amount_invalid", 1, "new", "operator",
+        ("What was typed is no amount of this currency", "输入内容不是有效金额"),
+        ("That is not an amount", "金额无效"),
+        ("Type it again.", "请重新输入。")),
+    _cause("nothing_to_undo", 1, "never", "operator",
+        ("The open batch holds nothing that can be undone", "当前批次没有可撤销的交易"),
+        ("No transaction here can be undone", "没有可撤销的交易"),
+        ("Look for it by its reference.", "请按参考号查找。")),
+    _cause("nothing_to_park", 1, "never", "operator",
+        ("Every transaction's outcome is known", "所有交易结果均已知"),
+        ("No transaction here waits for its outcome", "没有结果未知的交易"),
+        ("Nothing is to be done.", "无需处理。")),
+    # Why a purchase is not approved while the site cannot be reached.
+    _cause("offline_too_long", 3, "same", "operator",
+        ("The grant of the site is older than it may be", "网站的离线授权已过期"),
+        ("Offline for too long: connect first", "离线时间过长，请先联网"),
+        ("Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
+    _cause("offline_card_unchecked", 2, "same", "customer",
+        ("Nothing of the card can be checked without the site", "没有网站时无法核对此卡"),
+        ("This card cannot be taken offline", "离线时不能使用此卡"),
+        ("Tap the card itself, or take another tender.", "请直接刷卡，或用其他支付方式。")),
+    _cause("offline_card_hot", 3, "never", "manager",
+        ("The card's fingerprint is on the hot list", "卡片指纹在黑名单上"),
+        ("This card is blocked or lost", "此卡已冻结或挂失"),
+        ("Take another tender and call the manager.", "请用其他支付方式，并联系经理。")),
+    _cause("offline_limit_single", 1, "new", "operator",
+        ("The amount is over the limit of one purchase offline", "金额超过离线单笔限额"),
+        ("Too much for one purchase offline", "超过离线单笔限额"),
+        ("Take a smaller amount, or another tender.", "请减少金额，或用其他支付方式。")),
+    _cause("offline_limit_card", 1, "same", "customer",
+        ("One card's purchases under the grant reach their limit", "同一张卡的离线消费达到上限"),
+        ("This card has spent its limit offline", "此卡离线消费已达上限"),
+        ("Take another tender until the site answers.", "联网前请用其他支付方式。")),
+    _cause("offline_limit_terminal", 2, "same", "operator",
+        ("This terminal's purchases under the grant reach their limit", "本终端的离线消费达到上限"),
+        ("This terminal has sold its limit offline", "本终端离线交易已达上限"),
+        ("Connect the terminal; until then take another tender.", "请连接网络；联网前请用其他支付方式。")),
+    _cause("nothing_to_close", 1, "never", "operator",
+        ("No transaction since the last batch", "上次批结后没有交易"),
+        ("The batch is empty", "当前批次没有交易"),
+        ("Nothing is to be done.", "无需处理。")),
 )  # fmt: skip
+CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
+
+
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
 
 
 def cause_of(code: str) -> Cause:
@@ -198,6 +370,12 @@ def cause_of(code: str) -> Cause:
         "never",
         "support",
         "no",
+        Texts(en="The site gave a code that this agent does not know", zh="网站返回了本程序未知的代码"),
         Texts(en="The site refused this", zh="网站拒绝了此操作"),
         Texts(en="Tell support the code and the detail.", zh="请将代码和详情告知技术支持。"),
     )
+
+
+def is_of_a_presentation(code: str) -> bool:
+    """Tell whether a fault belongs to presenting a card or a code: what managers rank by cause."""
+    return code.startswith(_OF_A_PRESENTATION)

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,15 +17,14 @@ import msgspec
 
 from terminals import messages
 from terminals.amounts import UNITS
-from terminals.errors import JournalError
 from terminals.identifiers import rrn_of
+from terminals.journal_faults import FaultLog
 
-State = Literal["written", "sent", "unresolved", "cancelled", "answered", "refused"]
-SCHEMA_VERSION = 1
-FAULTS_KEPT = 1000
+State = Literal["written", "sent", "unresolved", "parked", "cancelled", "stand_in", "answered", "refused"]
+TORN = ("written", "sent", "unresolved")
 _UNITS = tuple(UNITS)
 _COLUMNS = """sequence, id, type, amount, currency, original, operator, occurred_at, state, content, body,
-    attempts, code, answer"""
+    attempts, code, answer, card_mark, grant_id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +45,12 @@ class Entry:
     attempts: int
     code: str | None
     answer: messages.Answer | None
+    card_mark: str | None
+    grant_id: str | None
 
     @property
     def is_pending(self) -> bool:
-        """Tell whether its outcome is still to be found out."""
+        """Tell whether the site has still to answer it."""
         return self.body is not None
 
 
@@ -66,34 +64,36 @@ class Batch:
     answer: messages.BatchAnswer | None
 
 
-class Journal:
+class Journal(FaultLog):
     """The journal of one terminal, usable from several threads; only one agent may open it for writing."""
 
-    def __init__(self, path: Path, terminal_id: UUID) -> None:
-        """Open or make the journal; JournalError when it is unreadable or another terminal's."""
-        self._lock = threading.RLock()
-        try:
-            path.touch(mode=0o600)
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-            self._database.execute("pragma journal_mode = wal")
-            self._database.execute("pragma synchronous = full")
-            self._database.execute("pragma secure_delete = on")
-            self._make_tables(terminal_id)
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError("SW-JRN-01", f"{path}: {error}") from error
-
-    def close(self) -> None:
-        """Fold the log into the file and close it."""
-        with self._lock:
-            self._database.close()
-
-    def write(self, make: Callable[[int], messages.Transaction]) -> Entry:
+    def write(self, make: Callable[[int], messages.Transaction], *, card_mark: str | None = None) -> Entry:
         """Write a transaction with the next sequence, in one commit; it may be sent when this returns."""
         with self._atomic() as database:
-            return self._insert(database, make)
+            return self._insert(database, make, card_mark)
+
+    def approve_offline(
+        self, entry_id: UUID, body: bytes, *, grant_id: UUID, amount_minor: int, code: str | None
+    ) -> None:
+        """Note that this terminal approved an entry by itself: `body` is the advice that tells the site.
+
+        `code` is what kept the site from being asked.
+        """
+        self._change(
+            "update entry set state = 'stand_in', body = ?, grant_id = ?, outcome = 'approved', approved = ?,"
+            " code = ? where id = ? and state in ('written', 'sent')",
+            (body, str(grant_id), amount_minor, code, str(entry_id)),
+        )
+
+    def park(self, entry_id: UUID) -> None:
+        """Put an entry without a known outcome aside: it is resolved later, and holds nothing up."""
+        self._change(
+            "update entry set state = 'parked' where id = ? and state in ('written', 'sent', 'unresolved')",
+            (str(entry_id),),
+        )
 
     def cancel(self, entry_id: UUID, make_reversal: Callable[[int], messages.Reversal]) -> Entry:
-        """Mark a pending entry cancelled and write its reversal, in one commit; the reversal returns.
+        """Mark an entry cancelled and write its reversal, in one commit; the reversal returns.
 
         A repeat gives the reversal that is there already.
         """
@@ -117,7 +117,8 @@ class Journal:
     def mark_unresolved(self, entry_id: UUID, code: str) -> None:
         """Note that it was sent and no answer came."""
         self._change(
-            "update entry set code = ?, state = case state when 'cancelled' then state else 'unresolved' end"
+            "update entry set code = ?,"
+            " state = case when state in ('cancelled', 'parked') then state else 'unresolved' end"
             " where id = ? and body is not null",
             (code, str(entry_id)),
         )
@@ -133,6 +134,21 @@ class Journal:
             " code = ?, answered_at = ? where id = ? and body is not null",
             (raw, answer.outcome, answer.approved_amount, answer.reason, _now(), str(entry_id)),
         )
+
+    def mark_told(self, answers: Sequence[tuple[UUID, messages.Answer | messages.Problem, bytes]]) -> None:
+        """Store what the site answered to advices, in one commit: an answer, or why it never takes it."""
+        with self._atomic() as database:
+            for entry_id, told, raw in answers:
+                if isinstance(told, messages.Answer):
+                    state, code, answer = "answered", told.reason, raw
+                    outcome, approved = told.outcome, told.approved_amount
+                else:
+                    state, code, answer, outcome, approved = "refused", told.code, None, None, None
+                database.execute(
+                    "update entry set state = ?, body = null, answer = ?, outcome = ?, approved = ?,"
+                    " code = ?, answered_at = ? where id = ? and state = 'stand_in'",
+                    (state, answer, outcome, approved, code, _now(), str(entry_id)),
+                )
 
     def mark_refused(self, entry_id: UUID, code: str) -> None:
         """Note that the site will never take it: nothing moved by it, and it is not sent again."""
@@ -157,8 +173,66 @@ class Journal:
         return next(iter(self._entries("where original = ? and type = 'reversal'", (str(original),))), None)
 
     def list_pending(self) -> list[Entry]:
-        """List what has no known outcome: reversals before the originals they cancel, else oldest first."""
+        """List what the site has not answered: reversals before what they cancel, else oldest first."""
         return self._entries("where body is not null order by state = 'cancelled', sequence", ())
+
+    def list_unknown(self) -> list[Entry]:
+        """List what is pending and was not approved offline, in the order of list_pending."""
+        return self._entries(
+            "where body is not null and state <> 'stand_in' order by state = 'cancelled', sequence", ()
+        )
+
+    def find_torn(self) -> Entry | None:
+        """Give the oldest entry that began and whose outcome nobody here knows, unless it was parked.
+
+        A reversal is none: it can be repeated at any time.
+        """
+        marks = ", ".join("?" * len(TORN))
+        found = self._entries(
+            "where body is not null and state <> 'stand_in' and type <> 'reversal'"
+            f" and state in ({marks}) order by sequence limit 1",
+            TORN,
+        )
+        return found[0] if found else None
+
+    def find_unshown(self) -> Entry | None:
+        """Give the last redeem or load where it was approved and nobody was told so."""
+        found = self._entries(
+            """where sequence = (select max(sequence) from entry where type in ('redeem', 'load'))
+                 and outcome = 'approved' and is_shown = 0""",
+            (),
+        )
+        return found[0] if found else None
+
+    def mark_shown(self, entry_id: UUID) -> None:
+        """Note that the person at the terminal has seen the outcome."""
+        self._change("update entry set is_shown = 1 where id = ?", (str(entry_id),))
+
+    def list_stand_in(self, limit: int) -> list[Entry]:
+        """List what was approved offline and is not told yet: reversals first, then oldest first."""
+        return self._entries(
+            "where body is not null and state = 'stand_in' order by type <> 'reversal', sequence limit ?",
+            (limit,),
+        )
+
+    def exposure(self) -> messages.QueueState:
+        """Count what was sold offline and is not told yet, its sum in minor units and its oldest time."""
+        return self._queue_state(
+            "where state = 'stand_in' and type = 'redeem'"
+            " and id not in (select original from entry where type = 'reversal' and outcome = 'approved')"
+        )
+
+    def stand_in_use(self, grant_id: UUID, card_mark: str) -> tuple[int, int, int]:
+        """Count what was sold offline, not told yet or under this grant: how many, sum, one card's sum."""
+        rows = self._rows(
+            """select count(*), coalesce(sum(approved), 0),
+                      coalesce(sum(approved) filter (where card_mark = ?), 0)
+               from entry where type = 'redeem' and grant_id is not null
+                 and (grant_id = ? or state = 'stand_in')""",
+            (card_mark, str(grant_id)),
+        )
+        count, amount, of_card = rows[0]
+        return count, amount, of_card
 
     def list_last(self, count: int) -> list[Entry]:
         """List the newest entries, newest first."""
@@ -177,17 +251,8 @@ class Journal:
         return found[0] if found else None
 
     def queue(self) -> messages.QueueState:
-        """Count what has no known outcome, with the sum of its amounts in minor units and its oldest time."""
-        rows = self._rows(
-            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'"
-            f" and currency not in {_UNITS}), 0), min(occurred_at)"
-            " from entry where body is not null",
-            (),
-        )
-        count, amount, oldest = rows[0]
-        return messages.QueueState(
-            count=count, amount=amount, oldest_at=datetime.fromisoformat(oldest) if oldest else None
-        )
+        """Count what the site has not answered, with the sum in minor units and the oldest time."""
+        return self._queue_state("where body is not null")
 
     def open_batch(self) -> tuple[int, int, dict[messages.TransactionType, messages.TypeTotal]] | None:
         """Give first and last sequence since the last batch, and approved totals by type; None if empty."""
@@ -240,45 +305,6 @@ class Journal:
         """Open a batch again that the site refused to look at."""
         self._change("delete from batch where first_sequence = ? and answer is null", (first,))
 
-    def record_fault(self, fault: messages.Fault) -> None:
-        """Note a fault for the next heartbeat; the oldest beyond a thousand are forgotten."""
-        with self._atomic() as database:
-            database.execute(
-                "insert into fault (code, at, entry, operator, detail) values (?, ?, ?, ?, ?)",
-                (
-                    fault.code,
-                    fault.at.isoformat(),
-                    fault.entry,
-                    fault.operator,
-                    (fault.detail or "")[:500] or None,
-                ),
-            )
-            database.execute(
-                "delete from fault where number <= (select max(number) from fault) - ?", (FAULTS_KEPT,)
-            )
-
-    def list_untold_faults(self, limit: int = 200) -> list[tuple[int, messages.Fault]]:
-        """List the faults that no heartbeat has told yet, oldest first, with their numbers."""
-        rows = self._rows(
-            "select number, code, at, entry, operator, detail from fault"
-            " where not is_told order by number limit ?",
-            (limit,),
-        )
-        return [
-            (row[0], messages.Fault(code=row[1], at=row[2], entry=row[3], operator=row[4], detail=row[5]))
-            for row in ((*row[:2], datetime.fromisoformat(row[2]), *row[3:]) for row in rows)
-        ]
-
-    def mark_faults_told(self, last_number: int) -> None:
-        """Note that faults up to this number are known to the site."""
-        self._change("update fault set is_told = 1 where number <= ?", (last_number,))
-
-    def check(self) -> None:
-        """Read every page; JournalError when one is damaged."""
-        rows = self._rows("pragma quick_check(1)", ())
-        if rows != [("ok",)]:
-            raise JournalError("SW-JRN-01", str(rows[0][0]))
-
     def export(self) -> Iterator[str]:
         """Give every entry as one line of JSON, oldest first, without what cards proved themselves with."""
         for entry in self._entries("order by sequence", ()):
@@ -292,7 +318,24 @@ class Journal:
             }
             yield json.dumps(line, ensure_ascii=False)
 
-    def _insert(self, database: sqlite3.Connection, make: Callable[[int], messages.Transaction]) -> Entry:
+    def _queue_state(self, condition: str) -> messages.QueueState:
+        # Units are counted, and never added to money.
+        rows = self._rows(
+            "select count(*), coalesce(sum(amount) filter (where state <> 'cancelled'"
+            f" and currency not in {_UNITS}), 0), min(occurred_at) from entry {condition}",
+            (),
+        )
+        count, amount, oldest = rows[0]
+        return messages.QueueState(
+            count=count, amount=amount, oldest_at=datetime.fromisoformat(oldest) if oldest else None
+        )
+
+    def _insert(
+        self,
+        database: sqlite3.Connection,
+        make: Callable[[int], messages.Transaction],
+        card_mark: str | None = None,
+    ) -> Entry:
         sequence: int = database.execute("select coalesce(max(sequence), 0) + 1 from entry").fetchone()[0]
         transaction = make(sequence)
         body = messages.content(transaction)
@@ -313,51 +356,11 @@ class Journal:
             0,
             None,
             None,
+            card_mark,
+            None,
         )
         database.execute(f"insert into entry ({_COLUMNS}) values ({', '.join('?' * len(row))})", row)
         return _entry(row)
-
-    def _make_tables(self, terminal_id: UUID) -> None:
-        if self._version() == 0:
-            with self._atomic() as database:
-                if self._version() == 0:
-                    for statement in (Path(__file__).parent / "journal.sql").read_text().split(";\n"):
-                        database.execute(statement)
-                    database.execute("insert into belonging values (?)", (str(terminal_id),))
-                    database.execute(f"pragma user_version = {SCHEMA_VERSION}")
-        if self._version() != SCHEMA_VERSION:
-            raise JournalError("SW-JRN-01", "the journal was written by a newer agent")
-        ((owner,),) = self._rows("select terminal_id from belonging", ())
-        if owner != str(terminal_id):
-            raise JournalError("SW-JRN-01", f"the journal belongs to terminal {owner}")
-
-    def _version(self) -> int:
-        return int(self._rows("pragma user_version", ())[0][0])
-
-    @contextmanager
-    def _atomic(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                self._database.execute("begin immediate")
-                try:
-                    yield self._database
-                except BaseException:
-                    self._database.execute("rollback")
-                    raise
-                self._database.execute("commit")
-            except sqlite3.Error as error:
-                raise JournalError("SW-JRN-01", str(error)) from error
-
-    def _change(self, statement: str, values: tuple[Any, ...]) -> None:
-        with self._atomic() as database:
-            database.execute(statement, values)
-
-    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self._database.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise JournalError("SW-JRN-01", str(error)) from error
 
     def _entries(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
         return [_entry(row) for row in self._rows(f"select {_COLUMNS} from entry {condition}", values)]
@@ -379,6 +382,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         attempts=row[11],
         code=row[12],
         answer=msgspec.json.decode(row[13], type=messages.Answer) if row[13] else None,
+        card_mark=row[14],
+        grant_id=row[15],
     )
 
 
@@ -387,10 +392,8 @@ def _without_proof(content: dict[str, Any]) -> dict[str, Any]:
     card = content.get("card")
     if card is None:
         return content
-    return {
-        **content,
-        "card": {name: card.get(name) for name in ("method", "technology", "entry") if name in card},
-    }
+    kept = {name: card[name] for name in ("method", "technology", "entry") if name in card}
+    return {**content, "card": kept}
 
 
 def _now() -> str:

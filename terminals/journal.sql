@@ -8,7 +8,8 @@ create table entry (
     original    text,
     operator    text,
     occurred_at text not null,
-    state       text not null check (state in ('written', 'sent', 'unresolved', 'cancelled', 'answered', 'refused')),
+    state       text not null check (state in (
+        'written', 'sent', 'unresolved', 'parked', 'cancelled', 'stand_in', 'answered', 'refused')),
     content     blob not null,       -- the request as JSON, without what the card proved itself with
     body        blob,                -- the exact bytes to send, erased once the outcome is known
     attempts    integer not null default 0,
@@ -17,14 +18,18 @@ create table entry (
     outcome     text,
     approved    integer,             -- minor units
     answered_at text,
+    card_mark   text,                -- tells one presented card from another on this terminal, and nothing else
+    grant_id    text,                -- under which it was approved offline
+    is_shown    integer not null default 0, -- whether the person at the terminal was told the outcome
     check ((state in ('answered', 'refused')) = (body is null)),
     check ((state = 'answered') = (answer is not null))
 ) strict;
 
 create index entry_pending on entry (sequence) where body is not null;
+create index entry_unknown on entry (sequence) where body is not null and state <> 'stand_in';
 create index entry_original on entry (original) where original is not null;
 
-create table batch (
+create table if not exists batch (
     first_sequence integer primary key,
     last_sequence  integer not null check (last_sequence >= first_sequence),
     body           blob not null,
@@ -32,7 +37,7 @@ create table batch (
     closed_at      text
 ) strict;
 
-create table fault (
+create table if not exists fault (
     number   integer primary key,
     code     text not null,
     at       text not null,
@@ -43,5 +48,6 @@ create table fault (
 ) strict;
 
 create table belonging (
-    terminal_id text not null
+    terminal_id text not null,
+    secret      blob not null        -- the key of the cards' marks
 ) strict;

@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 AMOUNT_MINOR_MAX = 10**12
 BODY_BYTES_MAX = 256 * 1024
-ADVICES_MAX = 500
 
 AmountMinor = Annotated[int, Meta(ge=1, le=AMOUNT_MINOR_MAX, description="Integer minor units.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code.")]
@@ -27,6 +26,7 @@ Hex = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2})*$(?!\\n)", max_length=1024)
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 SumMinor = Annotated[int, Meta(ge=0, le=2**53, description="Integer minor units.")]
 
+CardUid = Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
 Entry = Literal["tap", "scan", "keyed"]
 Outcome = Literal["approved", "declined"]
 MoneyMoved = Literal["yes", "no", "unknown"]
@@ -64,7 +64,7 @@ class TokenCard(Message, frozen=True, kw_only=True, tag="token", tag_field="meth
 class UidCard(Message, frozen=True, kw_only=True, omit_defaults=True, tag="uid", tag_field="method"):
     """A bare UID: low trust, only where the program allows it."""
 
-    uid: Annotated[str, Meta(pattern="^([0-9A-Fa-f]{2}){4,10}$(?!\\n)")]
+    uid: CardUid
     technology: Annotated[str, Meta(min_length=1, max_length=32)]
     pin: Pin | None = None
     entry: Entry | None = None
@@ -106,6 +106,12 @@ class Tender(Message, frozen=True, kw_only=True, omit_defaults=True):
 # Transactions
 
 
+class StandInProof(Message, frozen=True, kw_only=True):
+    """Under which grant a terminal approved a transaction by itself."""
+
+    grant: Annotated[str, Meta(max_length=1024)]
+
+
 class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     """What every transaction carries; `id` is a UUIDv7 made by the caller and is the idempotency key."""
 
@@ -114,6 +120,8 @@ class Posting(Message, frozen=True, kw_only=True, tag_field="type"):
     occurred_at: Moment
     operator: Operator | None = None
     note: Note | None = None
+    # Left out where it is not set: what is told at once has the content that it always had.
+    stand_in: StandInProof | UnsetType = UNSET
 
 
 class Load(Posting, frozen=True, kw_only=True, tag="load"):
@@ -305,7 +313,7 @@ class QueueState(Message, frozen=True, kw_only=True):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
-    """How a terminal is, told every minute or so."""
+    """How a terminal is, told every minute or so, with the versions of policy and hot list that it holds."""
 
     agent_version: Annotated[str, Meta(max_length=32)]
     files_hash: Annotated[str, Meta(max_length=128)] | None = None
@@ -313,10 +321,12 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     queue: QueueState
     components: Annotated[list[Component], Meta(max_length=32)] = []
     faults: Annotated[list[Fault], Meta(max_length=200)] = []
+    policy_version: Count | None = None
+    hot_list_version: Count | None = None
 
 
 class HeartbeatAnswer(Said, frozen=True, kw_only=True):
-    """What the site wants a terminal to know."""
+    """What the site wants a terminal to know: `name` as it is called now; a `standby` may not sell."""
 
     server_time: datetime
     policy_version: int
@@ -324,6 +334,8 @@ class HeartbeatAnswer(Said, frozen=True, kw_only=True):
     minimum_agent_version: str
     locked: bool
     message: Texts | None
+    name: str = ""
+    standby: bool = False
 
 
 class TypeTotal(Message, frozen=True, kw_only=True):

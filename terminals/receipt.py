@@ -36,10 +36,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "code": ("Code", "代码"),
     "time": ("Time", "时间"),
     "terminal": ("Terminal", "终端"),
+    "personalise": ("BLANK", "写卡"),
     "tap": ("present the card", "请刷卡"),
     "batch": ("Batch", "批次"),
     "balanced": ("Both sides agree.", "双方一致。"),
     "differs": ("The site counts differently: an exception is recorded.", "与网站记录不一致，已登记异常。"),
+    "stand_in": ("Sold offline, not told yet", "离线交易待上传"),
+    "offline": ("OFFLINE: recorded later", "离线交易，稍后入账"),
     "missing": ("The site has not seen", "网站未收到"),
     "moved_no": ("No money was moved.", "未发生扣款或入账。"),
     "moved_unknown": (
@@ -84,6 +87,8 @@ def receipt(result: Result, enrolment: Enrolment, language: Language) -> str:
     if result.occurred_at is not None:
         at = result.occurred_at.astimezone(ZoneInfo(enrolment.timezone))
         lines.append(_pair(word("time", language), f"{at:%Y-%m-%d %H:%M:%S}"))
+    if result.stand_in:
+        lines.append(_centred(word("offline", language)))
     if result.outcome != "approved":
         lines += ["-" * WIDTH, getattr(result.message, language)]
         lines += [_pair(word("code", language), result.code or "")]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.errors import (
     AmountError,
     AnswerUnknown,
@@ -21,11 +21,14 @@ from terminals.errors import (
     Refused,
     StateError,
     TerminalError,
+    TornTap,
 )
-from terminals.faults import cause_of
+from terminals.examination import Finding
+from terminals.faults import OFFLINE_CODES, cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
 from terminals.messages import Texts
+from terminals.payloads import PayloadRefused, name_refusal
 
 Outcome = Literal["approved", "declined", "refused", "unknown", "not_sent", "no_card", "fault"]
 
@@ -86,6 +89,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     card: messages.CardShown | None = None
     occurred_at: datetime | None = None
     detail: str | None = None
+    suggested_tender: str | None = None
+    key_version: int | None = None
+    stand_in: bool = False
     exit: int = 0
 
     def as_json(self, **more: Any) -> str:
@@ -97,8 +103,12 @@ def result_of(entry: Entry) -> Result:
     """Tell what came of a transaction."""
     if entry.answer is not None:
         return _answered(entry, entry.answer)
+    if entry.state == "stand_in":
+        return _approved_offline(entry)
     if entry.state == "refused":
         return _failed(entry.code or "refused", "refused", "no", entry)
+    if entry.state == "cancelled" and entry.code in OFFLINE_CODES:
+        return _failed(entry.code or "", "declined", "no", entry)
     if entry.state == "cancelled":
         return _failed(entry.code or "NET-SRV-01", "not_sent", "no", entry)
     return _failed(entry.code or "NET-SRV-01", "unknown", "unknown", entry)
@@ -108,17 +118,48 @@ def result_of_error(error: TerminalError) -> Result:
     """Tell what kept a command from doing anything: nothing new was written or sent."""
     if isinstance(error, AmountError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.USAGE)
+    if isinstance(error, PayloadRefused):
+        refused = _failed(error.code, "refused", "no", detail=error.detail)
+        return msgspec.structs.replace(refused, suggested_tender=error.payload.tender)
     if isinstance(error, Refused):
         locked = error.status in {401, 403}
         return _failed(
             error.code, "refused", "no", detail=error.detail, leave=Exit.NOT_READY if locked else None
         )
+    if isinstance(error, TornTap):
+        return _failed(error.code, "not_sent", "no", detail=error.detail, leave=Exit.UNKNOWN)
     if isinstance(error, NothingSent | AnswerUnknown):
         return _failed(error.code, "not_sent", "no", detail=error.detail)
     if isinstance(error, StateError | JournalError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
     # What is left is the reader's.
     return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.READER_FAULT)
+
+
+def named_for(result: Result, card: messages.Card, *, at: datetime) -> Result:
+    """Name a refusal by what was presented: for a pay code that it was spent, is old, or proves nothing."""
+    code = name_refusal(card, result.code, at=at)
+    if code is None or code == result.code:
+        return result
+    cause = cause_of(code)
+    return msgspec.structs.replace(
+        result, code=code, message=cause.text, action=cause.action, retry=cause.retry, fix=cause.fix
+    )
+
+
+def with_cause(result: Result, found: Finding | None) -> Result:
+    """Name a failure by the cause that the diagnosis found; whether money moved stays as it was."""
+    if found is None or found.code is None:
+        return result
+    cause = cause_of(found.code)
+    return msgspec.structs.replace(
+        result,
+        code=cause.code,
+        message=cause.text,
+        action=cause.action,
+        fix=cause.fix,
+        detail=found.detail.en if found.detail else result.detail,
+    )
 
 
 def no_card() -> Result:
@@ -142,6 +183,48 @@ def result_of_inquiry(inquiry: messages.Inquiry) -> Result:
         currency=inquiry.currency,
         card=messages.CardShown(number_masked=inquiry.card.number_masked, program=inquiry.card.program),
         detail=inquiry.card.state,
+    )
+
+
+def _approved_offline(entry: Entry) -> Result:
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en="Approved offline: told to the site when it answers.", zh="已离线批准，联网后自动上传。"
+        ),
+        action=None,
+        money_moved="yes",
+        retry="never",
+        fix=None,
+        type=entry.type,
+        id=entry.id,
+        rrn=rrn_of(entry.id),
+        sequence=entry.sequence,
+        amount=entry.amount_minor,
+        approved_amount=entry.amount_minor,
+        currency=entry.currency,
+        occurred_at=entry.occurred_at,
+        stand_in=True,
+    )
+
+
+def result_of_personalisation(step: card_steps.CardStep) -> Result:
+    """Tell that a blank became a card, with the version of its keys as it was read back."""
+    version = step.key_version
+    return Result(
+        outcome="approved",
+        code=None,
+        message=Texts(
+            en=f"The card is personalised: keys of version {version}, read back",
+            zh=f"卡片已写入密钥（版本 {version}），并已回读核对",
+        ),
+        action=None,
+        money_moved="no",
+        retry="never",
+        fix=None,
+        card=step.card,
+        key_version=version,
     )
 
 

@@ -18,12 +18,17 @@ from types import FrameType
 
 from terminals import messages
 from terminals.console import Console
-from terminals.errors import StateError, TerminalError
-from terminals.heartbeat import INTERVAL_S
+from terminals.doctor import find_cause
+from terminals.errors import ConnectionFault, StateError, TerminalError
+from terminals.heartbeat import INTERVAL_S, OFFLINE_INTERVAL_S
 from terminals.lock import AgentLock
+from terminals.payloads import PayloadRefused, card_of
+from terminals.presenting import Presented, tapped
 from terminals.results import Exit
+from terminals.scanners import Scanned, ScannerChanged
+from terminals.scanners.watch import ScannerWatch
 from terminals.screen import Screen, Wake, run_screen
-from terminals.state import ReaderNotes, StateFolder
+from terminals.state import DeviceNotes, StateFolder
 from terminals.terminal import Terminal
 from terminals.view import draw
 from terminals.watch import Done, Event, Events, ReaderChanged, ReaderWatch, Tapped, Work
@@ -59,11 +64,15 @@ def _run_screen(folder: StateFolder, options: argparse.Namespace) -> int:
         events = Events(wake)
         reader = ReaderWatch(options.reader or terminal.enrolment.reader, events)
         work = Work(events)
+        scanner_path = options.scanner or terminal.enrolment.scanner
+        scanner = ScannerWatch(scanner_path, events) if scanner_path else None
         console = Console(terminal, work.begin, options.lang)
 
         def body(screen: Screen) -> int:
             reader.start()
             work.start()
+            if scanner is not None:
+                scanner.start()
             console.start()
             _loop(screen, console, events, terminal, ended)
             return Exit.APPROVED
@@ -72,6 +81,8 @@ def _run_screen(folder: StateFolder, options: argparse.Namespace) -> int:
             return run_screen(body, wake)
         finally:
             reader.stop()
+            if scanner is not None:
+                scanner.stop()
             work.stop()
 
 
@@ -82,7 +93,7 @@ def _loop(
     while not ended.is_set() and not console.shown.is_ended:
         if time.monotonic() >= beat_at:
             console.beat()
-            beat_at = time.monotonic() + INTERVAL_S
+            beat_at = time.monotonic() + (OFFLINE_INTERVAL_S if console.shown.site_code else INTERVAL_S)
         width, height = screen.size()
         screen.show(draw(console.shown, terminal.enrolment, datetime.now(UTC), width=width, height=height))
         for key in screen.wait():
@@ -99,9 +110,9 @@ def _run_headless(folder: StateFolder, options: argparse.Namespace) -> int:
     while lock.acquire_when_free(stop):
         try:
             with Terminal(folder, operator=options.operator) as terminal:
-                Headless(terminal, options.reader or terminal.enrolment.reader).run(
-                    lambda: stop.is_set() or lock.is_asked_to_give_way()
-                )
+                reader = options.reader or terminal.enrolment.reader
+                scanner = options.scanner or terminal.enrolment.scanner
+                Headless(terminal, reader, scanner).run(lambda: stop.is_set() or lock.is_asked_to_give_way())
         finally:
             lock.release()
         log.info("ended gave_way=%s", not stop.is_set())
@@ -113,11 +124,13 @@ def _run_headless(folder: StateFolder, options: argparse.Namespace) -> int:
 class Headless:
     """The agent without a screen: taps are told to the site, which shows the card at the paired counter."""
 
-    def __init__(self, terminal: Terminal, reader: str) -> None:
+    def __init__(self, terminal: Terminal, reader: str, scanner: str = "") -> None:
         self._terminal = terminal
         self._events = Events()
         self._work = Work(self._events)
         self._reader = ReaderWatch(reader, self._events)
+        self._scanner = ScannerWatch(scanner, self._events) if scanner else None
+        self._scanner_code = ""
         self._reader_code: str | None = None
         self._inquiries = 0
         self._failures: dict[str, str] = {}
@@ -126,32 +139,65 @@ class Headless:
         """Watch the reader, resolve the queue and tell the site, until told to stop."""
         self._reader.start()
         self._work.start()
+        if self._scanner is not None:
+            self._scanner.start()
         log.info("started terminal=%s site=%s", self._terminal.enrolment.name, self._terminal.enrolment.site)
         beat_at = time.monotonic()
         try:
             while not is_ended():
                 if time.monotonic() >= beat_at:
                     self._work.begin("resolve", self._terminal.transactions.resolve)
-                    self._work.begin("beat", lambda: self._terminal.tell_health(self._reader_code))
+                    self._work.begin(
+                        "beat", lambda: self._terminal.tell_health(self._reader_code, self._code_of_scanner())
+                    )
                     beat_at = time.monotonic() + INTERVAL_S
                 event = self._events.next(TICK_S)
                 if event is not None:
                     self._act(event)
         finally:
             self._reader.stop()
+            if self._scanner is not None:
+                self._scanner.stop()
             self._work.stop()
+
+    def _code_of_scanner(self) -> str | None:
+        return self._scanner_code if self._scanner is not None else None
 
     def _act(self, event: Event) -> None:
         if isinstance(event, Tapped):
-            # A card presented over and over while the site is slow must not make a line of old inquiries.
-            if self._inquiries == 0:
-                self._inquiries += 1
-                card = event.tap.card
-                self._work.begin("inquiry", lambda: self._terminal.site.inquire(card))
+            self._inquire(tapped(event.reader, event.tap))
+        elif isinstance(event, Scanned):
+            self._scanned(event)
+        elif isinstance(event, ScannerChanged):
+            self._scanner_changed(event)
         elif isinstance(event, ReaderChanged):
             self._reader_changed(event)
-        else:
+        elif isinstance(event, Done):
             self._done(event)
+
+    def _inquire(self, presented: Presented) -> None:
+        # A card presented over and over while the site is slow must not make a line of old inquiries.
+        if self._inquiries == 0:
+            self._inquiries += 1
+            self._work.begin("inquiry", lambda: self._terminal.inquire(presented))
+
+    def _scanned(self, event: Scanned) -> None:
+        try:
+            presented = Presented(card_of(event.text, entry="scan"))
+        except PayloadRefused as refused:
+            log.info("scan refused code=%s scheme=%s", refused.code, refused.detail)
+            self._terminal.record_fault(refused.code, refused.detail, "scan")
+            return
+        self._inquire(presented)
+
+    def _scanner_changed(self, event: ScannerChanged) -> None:
+        if event.code != self._scanner_code:
+            log.info("scanner %s code=%s %s", event.name, event.code or "-", event.detail)
+            if event.code:
+                self._terminal.record_fault(event.code, event.detail, "scan")
+        self._scanner_code = event.code
+        notes = DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+        self._terminal.folder.save_scanner_notes(notes)
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         is_card = event.code.startswith("NFC-")
@@ -161,7 +207,7 @@ class Headless:
                 self._terminal.record_fault(event.code, event.detail, "tap")
         if not is_card:
             self._reader_code = event.code
-            notes = ReaderNotes(reader=event.name, code=event.code, detail=event.detail)
+            notes = DeviceNotes(name=event.name, code=event.code, detail=event.detail)
             self._terminal.folder.save_reader_notes(notes)
 
     def _done(self, done: Done) -> None:
@@ -179,8 +225,12 @@ class Headless:
     def _failed(self, work: str, error: TerminalError) -> None:
         """Note a failure once, not every minute that it lasts."""
         if work == "inquiry" or self._failures.get(work) != error.code:
-            log.warning("%s_failed code=%s %s", work, error.code, error.detail)
-            self._terminal.record_fault(error.code, error.detail, "tap" if work == "inquiry" else None)
+            code, detail = error.code, error.detail
+            found = find_cause(self._terminal.folder, code) if isinstance(error, ConnectionFault) else None
+            if found is not None and found.code is not None:
+                code, detail = found.code, found.detail.en if found.detail else detail
+            log.warning("%s_failed code=%s %s", work, code, detail)
+            self._terminal.record_fault(code, detail, "tap" if work == "inquiry" else None)
         self._failures[work] = error.code
 
 

@@ -5,12 +5,14 @@ Knows paths and message types; must not know the journal or when to repeat a cal
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from terminals import messages
+from terminals import card_steps, messages
+from terminals.advices import HotList
 from terminals.connection import Connection, Reply
 from terminals.errors import AnswerUnknown, Refused
 
@@ -34,6 +36,25 @@ class Site:
         """
         return _answer(self._post("transactions", body), entry_id)
 
+    def post_advices(
+        self, entries: Sequence[tuple[UUID, bytes]]
+    ) -> list[tuple[UUID, messages.Answer | messages.Problem, bytes]]:
+        """Tell what was approved offline; for each its answer, or the problem that it is, with its bytes."""
+        body = b'{"items":[' + b",".join(body for _, body in entries) + b"]}"
+        items = _read(self._post("transactions/advices", body), _Items).items
+        if len(items) != len(entries):
+            raise AnswerUnknown("NET-SRV-01", f"{len(items)} answers to {len(entries)} advices")
+        return [_told(bytes(item), entry_id) for item, (entry_id, _) in zip(items, entries, strict=True)]
+
+    def policy(self) -> dict[str, Any]:
+        """Ask what this terminal may do by itself, and above which amount a card is challenged."""
+        return _read(self.connection.call("GET", "terminals/policy"), dict[str, Any])
+
+    def hot_list(self, since: int) -> HotList:
+        """Ask what changed in the hot list since a version."""
+        query = f"?since={since}" if since else ""
+        return _read(self.connection.call("GET", f"terminals/hot-list{query}"), HotList)
+
     def find_transaction(self, entry_id: UUID) -> tuple[messages.Answer, bytes] | None:
         """Ask for the stored answer of a transaction; None where the site has never seen it."""
         try:
@@ -51,6 +72,24 @@ class Site:
             messages.Inquiry,
         )
 
+    def begin_challenge(self, request: card_steps.ChallengeRequest) -> card_steps.CardStep:
+        """Ask for what a card is to be sent to prove itself; Refused(422) for a card that is not known."""
+        return _read(self._post("cards/challenge", messages.content(request)), card_steps.CardStep)
+
+    def continue_challenge(self, session: UUID, responses: list[str]) -> card_steps.CardStep:
+        """Give a card's answers; Refused(422) NFC-CARD-02 for those that its key did not make."""
+        body = messages.content(card_steps.CardResponses(responses=responses))
+        return _read(self._post(f"cards/challenge/{session}", body), card_steps.CardStep)
+
+    def begin_personalisation(self, request: card_steps.PersonaliseRequest) -> card_steps.CardStep:
+        """Ask for what a blank is to be sent to become a card, or to go on after a tear."""
+        return _read(self._post("cards/personalise", messages.content(request)), card_steps.CardStep)
+
+    def continue_personalisation(self, session: UUID, responses: list[str]) -> card_steps.CardStep:
+        """Give a blank's answers."""
+        body = messages.content(card_steps.CardResponses(responses=responses))
+        return _read(self._post(f"cards/personalise/{session}", body), card_steps.CardStep)
+
     def tell_health(self, heartbeat: messages.Heartbeat) -> messages.HeartbeatAnswer:
         """Tell how the terminal is and hear what the site wants."""
         return _read(self._post("terminals/heartbeat", messages.content(heartbeat)), messages.HeartbeatAnswer)
@@ -62,6 +101,24 @@ class Site:
 
     def _post(self, path: str, body: bytes) -> Reply:
         return self.connection.call("POST", path, body)
+
+
+class _Items(messages.Said, frozen=True, kw_only=True):
+    items: list[msgspec.Raw]
+
+
+def _told(item: bytes, entry_id: UUID) -> tuple[UUID, messages.Answer | messages.Problem, bytes]:
+    told: messages.Answer | messages.Problem
+    try:
+        told = msgspec.json.decode(item, type=messages.Answer)
+    except msgspec.MsgspecError:
+        try:
+            told = msgspec.json.decode(item, type=messages.Problem)
+        except msgspec.MsgspecError as error:
+            raise AnswerUnknown("NET-SRV-01", f"the answer cannot be read: {error}") from error
+    if isinstance(told, messages.Answer) and told.id != entry_id:
+        raise AnswerUnknown("NET-SRV-01", "the answer is another transaction's")
+    return entry_id, told, item
 
 
 def _answer(reply: Reply, entry_id: UUID) -> tuple[messages.Answer, bytes]:

@@ -39,6 +39,8 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any]
     enrolled_at: datetime
     reader: str = READER_DEFAULT
+    # Empty where no scanner stands beside the reader.
+    scanner: str = ""
 
 
 class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +50,30 @@ class SiteNotes(msgspec.Struct, frozen=True, kw_only=True):
     minimum_agent_version: str = "0"
     locked: bool = False
     seen_at: datetime | None = None
+    is_slow: bool = False
+    standby: bool = False
 
 
-class ReaderNotes(msgspec.Struct, frozen=True, kw_only=True):
-    """How the reader is, told by the agent that holds it; `code` is empty while it works."""
+class StandInNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the site said last about standing in: the grant in force, and the key of the hot list."""
 
-    reader: str
+    synced_at: datetime | None = None
+    policy_version: int = 0
+    grant: str | None = None
+    fingerprint_key: str | None = None
+
+
+class HotListNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """Cards that must not be accepted offline, by their fingerprints in hex, as of a version."""
+
+    version: int = 0
+    fingerprints: frozenset[str] = frozenset()
+
+
+class DeviceNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """How reader or scanner is, told by the agent that holds it; `code` is empty while it works."""
+
+    name: str
     code: str = ""
     detail: str = ""
 
@@ -68,6 +88,9 @@ class StateFolder:
         self.journal_file = self.path / "journal.sqlite"
         self.site_file = self.path / "site.json"
         self.reader_file = self.path / "reader.json"
+        self.scanner_file = self.path / "scanner.json"
+        self.stand_in_file = self.path / "stand-in.json"
+        self.hot_list_file = self.path / "hot-list.json"
         self.lock_file = self.path / "agent.lock"
         self.log_file = self.path / "agent.log"
         self.request_file = self.path / "give-way"
@@ -125,16 +148,50 @@ class StateFolder:
         """Keep what the site said last."""
         write_durably(self.site_file, msgspec.json.encode(notes))
 
-    def reader_notes(self) -> ReaderNotes | None:
-        """Read how the reader is, as the agent that holds it wrote down."""
+    def stand_in_notes(self) -> StandInNotes:
+        """Read what the site said about standing in; nothing is allowed where it is missing or damaged."""
         try:
-            return msgspec.json.decode(self.reader_file.read_bytes(), type=ReaderNotes)
+            return msgspec.json.decode(self.stand_in_file.read_bytes(), type=StandInNotes)
         except (OSError, msgspec.MsgspecError):
-            return None
+            return StandInNotes()
 
-    def save_reader_notes(self, notes: ReaderNotes) -> None:
+    def save_stand_in_notes(self, notes: StandInNotes) -> None:
+        """Keep what the site said about standing in."""
+        write_durably(self.stand_in_file, msgspec.json.encode(notes))
+
+    def hot_list(self) -> HotListNotes:
+        """Read the hot list; an empty one of version 0, which is asked for anew, where it is damaged."""
+        try:
+            return msgspec.json.decode(self.hot_list_file.read_bytes(), type=HotListNotes)
+        except (OSError, msgspec.MsgspecError):
+            return HotListNotes()
+
+    def save_hot_list(self, notes: HotListNotes) -> None:
+        """Keep the hot list."""
+        write_durably(self.hot_list_file, msgspec.json.encode(notes))
+
+    def reader_notes(self) -> DeviceNotes | None:
+        """Read how the reader is, as the agent that holds it wrote down."""
+        return _read_device(self.reader_file)
+
+    def save_reader_notes(self, notes: DeviceNotes) -> None:
         """Keep how the reader is."""
         write_durably(self.reader_file, msgspec.json.encode(notes))
+
+    def scanner_notes(self) -> DeviceNotes | None:
+        """Read how the scanner is, as the agent that holds it wrote down."""
+        return _read_device(self.scanner_file)
+
+    def save_scanner_notes(self, notes: DeviceNotes) -> None:
+        """Keep how the scanner is."""
+        write_durably(self.scanner_file, msgspec.json.encode(notes))
+
+
+def _read_device(file: Path) -> DeviceNotes | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=DeviceNotes)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -9,18 +9,22 @@ import base64
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
+import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from terminals import __version__, messages
+from terminals import __version__, attestation, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
-from terminals.errors import StateError, TerminalError
+from terminals.conversations import card_to_present
+from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
+from terminals.presenting import Presented
 from terminals.site import Site
+from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
 
@@ -49,12 +53,15 @@ class Terminal:
         )
         self.site = Site(self.connection)
         self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
+        self.stand_in = StandIn(folder, self.journal)
         self.transactions = Transactions(
             site=self.site,
             journal=self.journal,
+            stand_in=self.stand_in,
             currency=self.enrolment.currency,
             operator=operator,
             patience=patience,
+            guard=self.see_that_it_may_sell,
         )
 
     def close(self) -> None:
@@ -71,19 +78,111 @@ class Terminal:
 
     def cancel_pending(self) -> Entry:
         """Reverse the oldest transaction without a known outcome; TerminalError where there is none."""
-        for entry in self.journal.list_pending():
+        for entry in self.journal.list_unknown():
             if entry.type not in {"void", "reversal"}:
                 return self.transactions.reverse(entry.id)
         raise TerminalError("nothing_to_undo")
+
+    def park_torn(self) -> Entry:
+        """Park the exchange that holds others up; TerminalError where there is none."""
+        torn = self.journal.find_torn()
+        if torn is None:
+            raise TerminalError("nothing_to_park")
+        return self.transactions.park(torn.id)
+
+    def keep_ready(self, heard: messages.HeartbeatAnswer | None = None) -> None:
+        """Ask what this terminal may do: the policy with each heartbeat, a grant and the hot list when due.
+
+        Raises as Connection.call.
+        """
+        at = now()
+        is_due = self.stand_in.is_due(
+            at,
+            policy_version=heard.policy_version if heard else None,
+            hot_list_version=heard.hot_list_version if heard else None,
+        )
+        if heard is None and not is_due:
+            return
+        policy = self.site.policy()
+        self._keep_policy(policy)
+        if is_due:
+            # A spare holds the list too, so that it can take over at once.
+            self.stand_in.keep(policy, self.site.hot_list(self.folder.hot_list().version), at)
+
+    def _keep_policy(self, policy: dict[str, Any]) -> None:
+        """Keep what the site asks for, such as the challenge floor; grants have a file of their own."""
+        kept = {name: value for name, value in policy.items() if name != "stand_in"}
+        if kept != self.enrolment.policy:
+            self.enrolment = msgspec.structs.replace(self.enrolment, policy=kept)
+            self.folder.save_enrolment(self.enrolment)
 
     def close_batch(self) -> ClosedBatch:
         """Resolve what is unresolved, then close the open batch."""
         self.transactions.resolve()
         return close_batch(self.site, self.journal)
 
-    def tell_health(self, reader_code: str | None) -> messages.HeartbeatAnswer:
-        """Tell the site how this terminal is."""
-        return tell_health(site=self.site, journal=self.journal, folder=self.folder, reader_code=reader_code)
+    def tell_health(
+        self, reader_code: str | None, scanner_code: str | None = None
+    ) -> messages.HeartbeatAnswer:
+        """Tell the site how this terminal is, and, as it answers, what was approved offline; keep ready.
+
+        A code is empty while its device works, None where the agent uses none.
+        """
+        heard = self._hear(reader_code, scanner_code)
+        self.transactions.upload()
+        self.keep_ready(heard)
+        return heard
+
+    def _hear(self, reader_code: str | None, scanner_code: str | None) -> messages.HeartbeatAnswer:
+        heard = tell_health(
+            site=self.site,
+            journal=self.journal,
+            folder=self.folder,
+            reader_code=reader_code,
+            scanner_code=scanner_code,
+        )
+        # A standby that was promoted has another name now.
+        self.enrolment = self.folder.enrolment()
+        return heard
+
+    def card_to_present(self, presented: Presented, amount_minor: int | None = None) -> messages.Card:
+        """Give what the site is told of a card: of a tap above the policy's floor, the proof of a challenge.
+
+        Without an amount it is asked about, not spent from. Raises what conversations.py says.
+        """
+        if presented.reader is None or presented.tap is None:
+            return presented.card
+        floor_minor = self.enrolment.policy.get("challenge_floor")
+        return card_to_present(
+            self.site, presented.reader, presented.tap, amount_minor=amount_minor, floor_minor=floor_minor
+        )
+
+    def inquire(self, presented: Presented) -> messages.Inquiry:
+        """Ask for the balance of a presented card."""
+        return self.site.inquire(self.card_to_present(presented))
+
+    def see_that_it_may_sell(self) -> None:
+        """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.
+
+        Where that is what was known last, or this agent is another than the one that the site let work, the
+        site is asked anew: without its word the terminal stays locked.
+        """
+        notes = self.folder.site_notes()
+        changed = attestation.differs(self.folder, self.enrolment)
+        if not (notes.locked or notes.standby or changed):
+            return
+        try:
+            answer = self._hear(None, None)
+        except Refused as refusal:
+            raise StateError(refusal.code, refusal.detail) from refusal
+        except ConnectionFault as fault:
+            if notes.locked or changed:
+                raise StateError("SW-TAMP-01", f"the site could not be asked: {fault.detail}") from fault
+            raise StateError("terminal_standby", f"the site could not be asked: {fault.detail}") from fault
+        if answer.locked:
+            raise StateError("SW-TAMP-01", "locked by the site")
+        if answer.standby:
+            raise StateError("terminal_standby", "not promoted")
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
         """Note a fault for the next heartbeat."""
@@ -106,7 +205,9 @@ class Terminal:
         self.close()
 
 
-def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT) -> Enrolment:
+def enrol(
+    folder: StateFolder, *, site: str, code: str, reader: str = READER_DEFAULT, scanner: str = ""
+) -> Enrolment:
     """Enrol this machine as a terminal with a new key; what the site answered returns and is kept.
 
     A folder enrolled before keeps its old journal under the old terminal's id; StateError while that journal
@@ -145,6 +246,7 @@ def enrol(folder: StateFolder, *, site: str, code: str, reader: str = READER_DEF
         policy=enrolled.policy,
         enrolled_at=datetime.now(UTC),
         reader=reader,
+        scanner=scanner,
     )
     folder.save_enrolment(enrolment)
     pending_key.key_file.unlink()

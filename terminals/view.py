@@ -11,13 +11,14 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from terminals.amounts import UNITS, Language, format_amount, format_money, unit_word
-from terminals.console import MODES, Shown
-from terminals.doctor import first_fault
+from terminals.doctor import MARKS, detail_in, first_fault
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry
+from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
+from terminals.shown import MODES, Shown
 from terminals.state import Enrolment
 from terminals.texts import text
 
@@ -59,14 +60,18 @@ def draw(shown: Shown, enrolment: Enrolment, now: datetime, *, width: int, heigh
         small: Row = [(_cut(text("too_small", shown.language), width), "warn")]
         return [small, *([] for _ in range(height - 1))]
     rows = [_bar(enrolment, now, width), _modes(shown)]
-    rows += _amount(shown)
-    rows.append(_hint(shown, width))
     if shown.findings is not None:
-        rows += _findings(shown, width)
+        # The diagnosis needs the room of the amount, which a new digit clears anyway.
+        rows += [_hint(shown, width), *_findings(shown, width)]
     else:
+        rows += [*_amount(shown), _hint(shown, width)]
         rows += _panel(shown, width)
         rows += _history(shown, enrolment)
-    foot: list[Row] = [_status(shown), [(_cut(text("keys", shown.language), width), "dim")]]
+    foot: list[Row] = [
+        *_exposure(shown, enrolment, width),
+        _status(shown),
+        [(_cut(text("keys", shown.language), width), "dim")],
+    ]
     rows = rows[: height - len(foot)]
     return [*rows, *([] for _ in range(height - len(foot) - len(rows))), *foot]
 
@@ -111,6 +116,8 @@ def _hint(shown: Shown, width: int) -> Row:
         return [(_fit(f" {asked}   {text('ask_keys', language)}", width), "ask")]
     if shown.working is not None:
         return [(_fit(f" {text(f'working_{shown.working}', language)}", width), "ask")]
+    if shown.keying is not None:
+        return _keying(shown.keying, shown, width)
     if shown.is_armed:
         return [(_fit(f" >>> {text('armed', language)}   {text('armed_more', language)}", width), "armed")]
     if shown.hint:
@@ -121,6 +128,18 @@ def _hint(shown: Shown, width: int) -> Row:
     if shown.mode == "balance":
         return [(f" {text('hint_balance', language)}", "plain")]
     return [(f" {text('hint_enter' if shown.typed else 'hint_type', language)}", "plain")]
+
+
+def _keying(keying: Keying, shown: Shown, width: int) -> Row:
+    if keying.fault:
+        cause = cause_of(keying.fault)
+        line = f" {keying.number}  {cause.code}: {getattr(cause.text, shown.language)}"
+        return [(_fit(_cut(line, width), width), "warn")]
+    groups = " ".join(keying.number[place : place + 4] for place in range(0, len(keying.number), 4))
+    typed = f"{text('key_number', shown.language)}: {groups}"
+    if keying.pin is not None:
+        typed = f"{typed}   {text('key_pin', shown.language)}: {'*' * len(keying.pin)}"
+    return [(_fit(_cut(f" {typed}_   {text('key_keys', shown.language)}", width), width), "ask")]
 
 
 def _panel(shown: Shown, width: int) -> list[Row]:
@@ -159,7 +178,7 @@ def _result_lines(result: Result, shown: Shown, style: Style, width: int) -> Ite
     amounts = "   ".join(_amounts(result, shown))
     if amounts:
         yield amounts
-    if result.outcome != "approved":
+    if result.outcome != "approved" or result.stand_in:
         said = [result.message] if result.action is None else [result.message, result.action]
         yield from _wrap(" · ".join(getattr(texts, language) for texts in said), width - 6)[:2]
     facts = [] if is_inquiry else [text(f"moved_{result.money_moved}", language)]
@@ -210,19 +229,18 @@ def _findings(shown: Shown, width: int) -> list[Row]:
     assert shown.findings is not None
     language = shown.language
     styles: dict[str, Style] = {"ok": "plain", "fault": "bad", "warning": "warn", "skipped": "dim"}
-    marks = {"ok": "✔", "fault": "✘", "warning": "!", "skipped": "-"}
     rows: list[Row] = []
     for finding in shown.findings:
-        step = _fit(text(f"step_{finding.step}", language), 10)
-        said = " ".join(filter(None, (finding.code, finding.detail)))
-        line = f" {marks[finding.status]} {step} {finding.duration_ms:>5} ms  {said}"
+        step = _fit(text(f"step_{finding.step}", language), 11)
+        line = " ".join(filter(None, (finding.code, detail_in(finding.detail, language))))
+        line = f" {MARKS[finding.status]} {step} {finding.duration_ms:>5} ms  {line}"
         rows.append([(_cut(line, width), styles[finding.status])])
     worst = first_fault(shown.findings)
     if worst is None or worst.code is None:
         return [*rows, [(f" {text('all_well', language)}", "ok")]]
     cause = cause_of(worst.code)
-    said = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
-    return [*rows, [(_cut(said, width), "bad" if worst.status == "fault" else "warn")]]
+    line = f" {cause.code}: {getattr(cause.text, language)} {getattr(cause.action, language)}"
+    return [*rows, [(_cut(line, width), "bad" if worst.status == "fault" else "warn")]]
 
 
 def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
@@ -242,15 +260,30 @@ def _history(shown: Shown, enrolment: Enrolment) -> list[Row]:
     return rows
 
 
+def _exposure(shown: Shown, enrolment: Enrolment, width: int) -> list[Row]:
+    """Say what was sold offline and is not told yet, as long as there is any."""
+    if not shown.exposure.count or shown.exposure.oldest_at is None:
+        return []
+    language = shown.language
+    oldest = shown.exposure.oldest_at.astimezone(ZoneInfo(enrolment.timezone))
+    money = format_money(shown.exposure.amount, shown.currency)
+    told = f" {text('exposure', language)}: {shown.exposure.count} · {money} · "
+    told += f"{text('since', language)} {oldest:%m-%d %H:%M}"
+    return [[(_cut(told, width), "warn")]]
+
+
 def _status(shown: Shown) -> Row:
     language = shown.language
     site = text("not_yet" if shown.site_code is None else "ready", language)
     reader = text("opening" if shown.reader_code is None else "ready", language)
+    has_scanner = shown.scanner_code is not None
+    scanner = [("scanner", text("ready", language), shown.scanner_code)] if has_scanner else []
     row: Row = []
     for name, said, code in (
         ("site", site, shown.site_code),
         ("reader", reader, shown.reader_code),
-        ("queue", str(shown.queue.count), "SW-QUE-01" if shown.queue.count else ""),
+        *scanner,
+        ("queue", str(shown.unknown), "SW-QUE-01" if shown.unknown else ""),
     ):
         style: Style = "bad" if code else "plain"
         value = said if name == "queue" else code or said

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminals.errors import TerminalError
-from terminals.readers import ReaderError, Tap, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader
+from terminals.scanners import Scanned, ScannerChanged
 
 log = logging.getLogger(__name__)
 REOPEN_S = 2.0
@@ -22,9 +23,10 @@ SETTLE_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A new card came to the reader."""
+    """A new card came to the reader, through which it can be spoken to while it lies there."""
 
     tap: Tap
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Done:
     error: TerminalError | None = None
 
 
-Event = Tapped | ReaderChanged | Done
+Event = Tapped | ReaderChanged | Scanned | ScannerChanged | Done
 
 
 class Events:
@@ -76,6 +78,7 @@ class ReaderWatch(threading.Thread):
         self._path = path
         self._events = events
         self._stop_asked = threading.Event()
+        self._reader: Reader | None = None
 
     def stop(self) -> None:
         """End the watch and let go of the reader."""
@@ -96,7 +99,8 @@ class ReaderWatch(threading.Thread):
                 self._stop_asked.wait(REOPEN_S)
 
     def _watch(self) -> None:
-        reader = open_reader(self._path)
+        # The same one for good: it knows the card that lies there, and where it was plugged in.
+        reader = self._reader = self._reader or open_reader(self._path)
         try:
             reader.open()
             self._events.tell(ReaderChanged(reader.name))
@@ -111,7 +115,7 @@ class ReaderWatch(threading.Thread):
                     self._stop_asked.wait(SETTLE_S)
                     continue
                 if tap is not None:
-                    self._events.tell(Tapped(tap))
+                    self._events.tell(Tapped(tap, reader))
         finally:
             reader.close()
 

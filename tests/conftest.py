@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
+from prepaid.keys import read_or_make_keys
 from prepaid.runner.binaries import ROOT_OWNED_FOLDER
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
@@ -26,6 +28,12 @@ __all__ = ["browser"]
 def pytest_configure() -> None:
     """Compile the translations, which are not kept compiled."""
     compile_translations(BASE_FOLDER / "locale")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def make_keys_first() -> None:
+    """Make the site's keys while its database is empty: with cards in it their loss would be refused."""
+    read_or_make_keys(settings.KEYS_FILE)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,7 +62,15 @@ def test_a_docstring_is_not_counted(lines: int, docstring: str) -> None:
     assert count_lines(function) == lines
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "terminals/requirements.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "terminals/requirements.txt",
+        "terminals/requirements-pcsc.txt",
+    ],
+)
 def test_a_lock_pins_with_hashes_and_names_no_registry(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     packages = [line for line in lines if line and not line.startswith((" ", "#"))]

@@ -100,6 +100,20 @@ def read_message(body: bytes, kind: type[_M] | Any) -> Any:
     return message
 
 
+def read_envelope(body: bytes, kind: type[_M]) -> _M:
+    """Read a body whose items are left as they are, to be read one by one; raises the problem `malformed`."""
+    try:
+        message = msgspec.json.decode(body, type=kind)
+        body.decode()
+    except msgspec.ValidationError as error:
+        raise _name_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ProblemError("malformed", "The body is not one JSON value in UTF-8.") from None
+    except RecursionError:
+        raise ProblemError("malformed", "The body is nested too deeply.") from None
+    return message
+
+
 def find_unshowable(moments: Mapping[str, datetime | None]) -> dict[str, str]:
     """Find the moments that lie too near the end of the calendar to be kept and shown."""
     return {

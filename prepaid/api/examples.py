@@ -27,6 +27,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "components": [{"name": "reader", "status": "ok"}],
     },
     "post_cards_inquiry": {"card": _CARD | {"entry": "tap"}},
+    "post_cards_challenge": {"technology": "ntag424", "uri": _CARD["uri"]},
+    "post_cards_challenge_session": {"responses": ["9000", "A04C124213C186F22399D33AC2A3021591AF"]},
+    "post_cards_personalise": {"number": "8600000000000000", "technology": "ntag424"},
+    "post_cards_personalise_session": {"responses": ["9000"]},
     "post_transactions": {
         "id": "019ab0a4-2c78-7000-8000-5eed5eed5eed",
         "type": "redeem",
@@ -36,6 +40,20 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sequence": 42,
         "occurred_at": "2026-11-23T09:30:00.120Z",
         "allow_partial": False,
+    },
+    "post_transactions_advices": {
+        "items": [
+            {
+                "id": "019ab0a4-2c78-7000-8000-5eed5eed5eed",
+                "type": "redeem",
+                "card": _CARD,
+                "amount": 1250,
+                "currency": "CNY",
+                "sequence": 43,
+                "occurred_at": "2026-11-23T09:35:00.120Z",
+                "stand_in": {"grant": "WyIwMTlhYjBhNC0uLi4iXQ.c2lnbmF0dXJl"},
+            }
+        ]
     },
     "post_batches_close": {
         "first_sequence": 1,

@@ -88,15 +88,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     text = {"type": "string"}
-    named = [
-        {
-            "name": "transaction_id",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string", "format": "uuid"},
-        }
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        for name in ("transaction_id", "session")
+        if f"{{{name}}}" in operation.path
     ]
-    found = named if "{transaction_id}" in operation.path else []
+    whole = {"type": "integer", "minimum": 0, "default": 0}
+    found += [{"name": name, "in": "query", "required": False, "schema": whole} for name in operation.query]
     if operation.is_signed:
         found.append({"name": "Signature-Input", "in": "header", "required": True, "schema": text})
         if operation.request is not None:

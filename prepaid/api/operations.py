@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from rest_framework.views import APIView
 
-from prepaid.api import views
-from terminals import messages
+from prepaid.api import card_views, views
+from terminals import advices, card_steps, messages
 
 ENROLMENT = "Enrolment and health"
 CARDS = "Cards"
@@ -34,6 +34,8 @@ class Operation:
     answers: dict[int, Any]
     problems: tuple[str, ...] = ()
     is_signed: bool = True
+    # Whole numbers that may follow the question mark.
+    query: tuple[str, ...] = ()
 
     @property
     def operation_id(self) -> str:
@@ -70,6 +72,16 @@ OPERATIONS = (
         answers={200: dict[str, Any]},
     ),
     Operation(
+        method="get",
+        path="terminals/hot-list",
+        view=views.HotListView,
+        group=ENROLMENT,
+        summary="Fingerprints of cards that must not be accepted offline: what changed since a version.",
+        answers={200: advices.HotList},
+        problems=("malformed",),
+        query=("since",),
+    ),
+    Operation(
         method="post",
         path="terminals/heartbeat",
         view=views.HeartbeatView,
@@ -86,7 +98,47 @@ OPERATIONS = (
         summary="Ask for a card's balance. Moves nothing; shows the card on the counter that is paired.",
         request=messages.InquiryRequest,
         answers={200: messages.Inquiry},
-        problems=("card_refused", "rate_limited"),
+        problems=("card_refused", "rate_limited", "terminal_standby"),
+    ),
+    Operation(
+        method="post",
+        path="cards/challenge",
+        view=card_views.ChallengeView,
+        group=CARDS,
+        summary="Begin to have a card prove itself. The site makes the commands, the terminal carries them.",
+        request=card_steps.ChallengeRequest,
+        answers={200: card_steps.CardStep},
+        problems=("card_refused", "NFC-CARD-02", "rate_limited"),
+    ),
+    Operation(
+        method="post",
+        path="cards/challenge/{session}",
+        view=card_views.ChallengeStepView,
+        group=CARDS,
+        summary="Give the card's answers: more commands, or the token to pay with. A wrong answer ends it.",
+        request=card_steps.CardResponses,
+        answers={200: card_steps.CardStep},
+        problems=("not_found", "NFC-CARD-02"),
+    ),
+    Operation(
+        method="post",
+        path="cards/personalise",
+        view=card_views.PersonaliseView,
+        group=CARDS,
+        summary="Begin to put an issued card's keys onto a blank, or go on after a tear.",
+        request=card_steps.PersonaliseRequest,
+        answers={200: card_steps.CardStep},
+        problems=("card_refused", "already_bound", "NFC-CARD-01", "rate_limited"),
+    ),
+    Operation(
+        method="post",
+        path="cards/personalise/{session}",
+        view=card_views.PersonaliseStepView,
+        group=CARDS,
+        summary="Give the blank's answers: more commands, or the card that is done.",
+        request=card_steps.CardResponses,
+        answers={200: card_steps.CardStep},
+        problems=("not_found", "already_bound", "NFC-CARD-01"),
     ),
     Operation(
         method="post",
@@ -96,7 +148,16 @@ OPERATIONS = (
         summary="Make a transaction. A decline is a stored answer too: 201 at first, 200 for each repeat.",
         request=messages.Transaction,
         answers={201: messages.Answer, 200: messages.Answer},
-        problems=("id_reused", "sequence_reused"),
+        problems=("id_reused", "sequence_reused", "terminal_standby", "recovery_refused"),
+    ),
+    Operation(
+        method="post",
+        path="transactions/advices",
+        view=views.AdvicesView,
+        group=TRANSACTIONS,
+        summary="Tell what was approved offline, oldest first. Recorded, never declined, each item alone.",
+        request=advices.Advices,
+        answers={200: advices.AdvicesAnswer},
     ),
     Operation(
         method="get",

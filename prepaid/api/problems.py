@@ -22,6 +22,13 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf
 
 from prepaid.api.signatures import ACCEPTED
+from prepaid.cards.errors import (
+    AlreadyPersonalised,
+    CardUnusable,
+    ForeignCard,
+    ProofRefused,
+    SessionOver,
+)
 from prepaid.ledger.errors import IdReused, PrepaidError, SequenceReused, TryAgain
 from prepaid.settlement.errors import BatchOverlaps, BatchReused
 from prepaid.stored_value.answers import Refused
@@ -50,6 +57,8 @@ KINDS = (
     Kind("SW-CLK-01", 401, "The terminal's clock is more than five minutes off; the site's time is in Date."),
     Kind("terminal_retired", 403, "This terminal was retired."),
     Kind("SW-TAMP-01", 403, "This terminal is locked."),
+    Kind("terminal_standby", 403, "This terminal is a standby that was not promoted."),
+    Kind("recovery_refused", 403, "The transaction is younger than the terminal's replacement."),
     Kind("enrolment_refused", 403, "The code was used, has expired or was never given."),
     Kind("not_found", 404, "There is nothing here."),
     Kind("method_not_allowed", 405, "This address does not take this method."),
@@ -60,6 +69,11 @@ KINDS = (
     Kind("batch_overlaps", 422, "Some of the range is in a batch that is closed already."),
     Kind("batch_reused", 422, "The batch was closed with other totals; the first ones stand."),
     Kind("card_refused", 422, "The card cannot be told about; the code says why."),
+    Kind("NFC-CARD-01", 422, "The chip on the reader cannot be made one of our cards."),
+    Kind(
+        "NFC-CARD-02", 422, "The card did not prove itself. Nothing moved; keep the card, call the manager."
+    ),
+    Kind("already_bound", 422, "The chip or the card has its counterpart already. Nothing was changed."),
     Kind("rate_limited", 429, "Too many calls; wait as long as Retry-After says."),
     Kind("failure", 500, "The site failed. The same id finds out what happened."),
     Kind("try_again", 503, "The site cannot answer now. Repeat with the same id."),
@@ -68,7 +82,17 @@ KINDS = (
 _BY_CODE = {kind.code: kind for kind in KINDS}
 # What a status means that was decided outside our views.
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 503: "try_again"}
-_ANSWERED_BY_CODE = (IdReused, SequenceReused, EnrolmentRefused, BatchOverlaps, BatchReused)
+_ANSWERED_BY_CODE = (
+    IdReused,
+    SequenceReused,
+    EnrolmentRefused,
+    BatchOverlaps,
+    BatchReused,
+    SessionOver,
+    ProofRefused,
+    ForeignCard,
+    AlreadyPersonalised,
+)
 _OUTAGES = (TryAgain, OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -111,7 +135,7 @@ def find_problem(error: Exception) -> ProblemError:
         return error
     if isinstance(error, _ANSWERED_BY_CODE):
         return ProblemError(error.code, str(error))
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | CardUnusable):
         return ProblemError("card_refused", str(error), code_shown=error.reason)
     if isinstance(error, _OUTAGES):
         logger.warning("api_try_again", extra={"cause": type(error).__name__})

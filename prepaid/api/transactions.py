@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec import UnsetType
+
 from prepaid.api.bodies import find_unshowable
 from prepaid.api.problems import malformed
 from prepaid.cards.presentation import present
@@ -29,8 +31,15 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
 
     Raises the problem `malformed`, IdReused, SequenceReused and TryAgain.
     """
+    if not isinstance(message.stand_in, UnsetType):
+        raise malformed({"stand_in": "What was approved offline is told as an advice."})
+    return perform(request_of(origin, message, at=at), message)
+
+
+def request_of(origin: Origin, message: messages.Transaction, *, at: datetime) -> Request:
+    """Say who asks, when, and under which id and content. Raises the problem `malformed`."""
     _check(message)
-    request = Request(
+    return Request(
         id=message.id,
         origin=origin,
         # Of the terminal too: another one that sends the same is told that the id is taken, and no more.
@@ -41,22 +50,25 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
         operator=message.operator or "",
         note=message.note or "",
     )
+
+
+def perform(request: Request, message: messages.Transaction) -> Answer:
+    """Make the call of a request that was read and checked; raises IdReused, SequenceReused and TryAgain."""
+    at = request.recorded_at
     match message:
         case messages.Redeem():
             amount = Money(message.amount, message.currency)
-            return redeem(request, present(message.card), amount, allow_partial=message.allow_partial)
+            return redeem(request, present(message.card, at=at), amount, allow_partial=message.allow_partial)
         case messages.Load():
-            return _load(request, message)
+            return _load(request, message, at)
         case messages.Void():
             return void(request, message.original)
         case messages.Reversal():
             return reverse(request, message.original)
         case messages.Hold():
-            amount, expires_at = (
-                Money(message.amount, message.currency),
-                at + timedelta(seconds=message.expires_in_s),
-            )
-            return hold(request, present(message.card), amount, expires_at=expires_at)
+            amount = Money(message.amount, message.currency)
+            expires_at = at + timedelta(seconds=message.expires_in_s)
+            return hold(request, present(message.card, at=at), amount, expires_at=expires_at)
         case messages.Capture():
             return capture(request, message.original, Money(message.amount, message.currency))
         case messages.Release():
@@ -77,8 +89,8 @@ def _check(message: messages.Transaction) -> None:
         raise malformed(errors)
 
 
-def _load(request: Request, message: messages.Load) -> Answer:
-    amount, presentation = Money(message.amount, message.currency), present(message.card)
+def _load(request: Request, message: messages.Load, at: datetime) -> Answer:
+    amount, presentation = Money(message.amount, message.currency), present(message.card, at=at)
     if message.tender.type not in TAKEN:
         return decline(request, "load", "type_not_allowed", presentation=presentation, amount=amount)
     reference = message.tender.reference or ""

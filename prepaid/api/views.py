@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,22 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from prepaid.api import problems
+from prepaid.api.advices import record_items
 from prepaid.api.authentication import Caller, RememberingAuthentication, TerminalAuthentication
-from prepaid.api.bodies import JsonOnly, MessageRenderer, RawParser, find_unshowable, read_message
+from prepaid.api.bodies import (
+    JsonOnly,
+    MessageRenderer,
+    RawParser,
+    find_unshowable,
+    read_envelope,
+    read_message,
+)
 from prepaid.api.problems import ProblemError, malformed
+from prepaid.api.signatures import CLOCK_TOLERANCE_S
 from prepaid.api.throttling import InquiryThrottle
 from prepaid.api.transactions import message_of, submit
+from prepaid.cards.challenge import find_challenge_floor
+from prepaid.cards.hot_list import hot_list_version, list_changes
 from prepaid.cards.presentation import Presentation, present
 from prepaid.settlement.batches import close_batch
 from prepaid.stored_value.answers import Answer, Balance, Refused
@@ -35,7 +47,10 @@ from prepaid.stores.health import record_heartbeat
 from prepaid.stores.models import Terminal
 from prepaid.stores.policy import policy_of
 from prepaid.stores.taps import record_tap
-from terminals import messages
+from terminals import advices, messages
+
+# A failed terminal's clock may have been ahead of the site's by as much as a signature's may.
+RECOVERY_GRACE = timedelta(seconds=CLOCK_TOLERANCE_S)
 
 
 class ApiView(APIView):
@@ -49,6 +64,11 @@ class ApiView(APIView):
     content_negotiation_class = JsonOnly
     versioning_class = None
     metadata_class = None
+    # A spare may hear and tell, and move value once it is promoted; its successor may send what a failed
+    # one left.
+    is_for_standby = True
+    is_for_successor = False
+    is_for_locked = False
     http_method_names = ["get", "head", "post"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -97,31 +117,55 @@ class PolicyView(ApiView):
 
     def get(self, request: Request) -> Response:
         """Give the policy of the terminal that asks."""
-        return Response(policy_of(self.caller.terminal))
+        return Response(_policy(self.caller.terminal))
+
+
+class HotListView(ApiView):
+    """Cards that must not be accepted offline."""
+
+    def get(self, request: Request) -> Response:
+        """Give what changed since a version, or all of it."""
+        since = request.query_params.get("since", "0")
+        if not (since.isascii() and since.isdigit() and len(since) <= 18):
+            raise malformed({"since": "A version is a whole number, 0 or greater."})
+        return Response(list_changes(int(since)))
 
 
 class HeartbeatView(ApiView):
-    """How a terminal is."""
+    """How a terminal is; a locked one is heard too, and told that it is locked."""
+
+    is_for_locked = True
 
     def post(self, request: Request) -> Response:
         """Record a heartbeat."""
+        if self.caller.state != Terminal.State.LOCKED:
+            return Response(self._record())
+        with suppress(ProblemError):
+            self._record()
+        raise ProblemError("SW-TAMP-01")
+
+    def _record(self) -> messages.HeartbeatAnswer:
         message: messages.Heartbeat = self.read(messages.Heartbeat)
         moments = {"clock": message.clock, "queue.oldest_at": message.queue.oldest_at}
         moments |= {f"faults[{place}].at": fault.at for place, fault in enumerate(message.faults)}
         if errors := find_unshowable(moments):
             raise malformed(errors)
-        return Response(record_heartbeat(self.caller.terminal, message, at=_now()))
+        version = hot_list_version()
+        return record_heartbeat(self.caller.terminal, message, at=_now(), hot_list_version=version)
 
 
 class InquiryView(ApiView):
     """Balance inquiries; each is a tap for the counter that is paired with the terminal."""
+
+    is_for_standby = False
 
     throttle_classes = (InquiryThrottle,)
 
     def post(self, request: Request) -> Response:
         """Tell a card's balance; moves nothing."""
         message: messages.InquiryRequest = self.read(messages.InquiryRequest)
-        presentation, at = present(message.card), _now()
+        at = _now()
+        presentation = present(message.card, at=at)
         try:
             balance = inquire(self.caller.origin, presentation, at=at)
         except Refused as refused:
@@ -141,6 +185,8 @@ class TransactionsView(ApiView):
     """Where value moves: in one round trip for a terminal that called before."""
 
     authentication_classes = (RememberingAuthentication,)
+    is_for_standby = False
+    is_for_successor = True
 
     def post(self, request: Request) -> Response:
         """Make a transaction, or give the stored answer again."""
@@ -154,11 +200,30 @@ class TransactionsView(ApiView):
         return Response(message_of(answer), 201)
 
     def _submit(self, caller: Caller) -> Answer:
-        return submit(caller.origin, self.read(messages.Transaction), at=_now())
+        message: messages.Transaction = self.read(messages.Transaction)
+        until = _recovered_until(caller)
+        if until is not None and message.occurred_at > until:
+            raise ProblemError("recovery_refused")
+        return submit(caller.origin, message, at=_now())
+
+
+class AdvicesView(ApiView):
+    """What terminals approved while they could not reach the site."""
+
+    is_for_standby = False
+    is_for_successor = True
+
+    def post(self, request: Request) -> Response:
+        """Record advices; each stands alone."""
+        body: Any = self.request.data or b""
+        items = read_envelope(body, advices.Advices).items
+        return Response(record_items(self.caller.origin, items, until=_recovered_until(self.caller)))
 
 
 class TransactionView(ApiView):
     """The query for an unknown outcome."""
+
+    is_for_successor = True
 
     def get(self, request: Request, transaction_id: str) -> Response:
         """Give the stored answer of the terminal's own transaction."""
@@ -173,6 +238,8 @@ class TransactionView(ApiView):
 
 class BatchCloseView(ApiView):
     """The end of a terminal's batch."""
+
+    is_for_successor = True
 
     def post(self, request: Request) -> Response:
         """Compare the terminal's totals with ours."""
@@ -204,8 +271,18 @@ def _enrolled(terminal: Terminal) -> messages.Enrolled:
         store=messages.StoreShown(code=store.code, name=store.name),
         currency=store.currency,
         timezone=store.timezone,
-        policy=policy_of(terminal),
+        policy=_policy(terminal),
     )
+
+
+def _recovered_until(caller: Caller) -> datetime | None:
+    """Give the moment after which nothing is taken from a terminal that was replaced."""
+    return None if caller.replaced_at is None else caller.replaced_at + RECOVERY_GRACE
+
+
+def _policy(terminal: Terminal) -> dict[str, Any]:
+    """Give a terminal's policy with the floor that the programs of its currency ask for."""
+    return policy_of(terminal, at=_now()) | {"challenge_floor": find_challenge_floor(terminal.store.currency)}
 
 
 def _inquiry(balance: Balance) -> messages.Inquiry:

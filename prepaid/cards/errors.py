@@ -44,3 +44,37 @@ class NoPin(CardError):
     def __init__(self, card_id: UUID) -> None:
         super().__init__(f"The card {card_id} has no number and no PIN.")
         self.card_id = card_id
+
+
+class CardUnusable(CardError):
+    """A card cannot be asked or personalised; `reason` is one of the reasons of the terminal API."""
+
+    code = "card_refused"
+
+    def __init__(self, reason: str, text: str = "This card cannot be used here. No money was moved.") -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class SessionOver(CardError):
+    """There is no such conversation with a card, or it is over: begin another."""
+
+    code = "not_found"
+
+
+class ProofRefused(CardError):
+    """The card on the reader did not prove to be the one that it says. Nothing moved."""
+
+    code = "NFC-CARD-02"
+
+
+class ForeignCard(CardError):
+    """The card on the reader holds somebody else's keys, or is of a kind that cannot be personalised."""
+
+    code = "NFC-CARD-01"
+
+
+class AlreadyPersonalised(CardError):
+    """The chip or the card has its counterpart already; nothing was changed."""
+
+    code = "already_bound"

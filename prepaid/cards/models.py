@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from prepaid.cards.bulk.models import BulkEvent, BulkLine, BulkSecrets, CardImport, CardOrder, ImportFault
+from prepaid.cards.offer import Offer
 from prepaid.cards.rules.models import InterestRate, Rule, RuleSet
 from prepaid.identifiers import uuid7
 
@@ -17,7 +18,6 @@ __all__ = (
     "Account", "BulkEvent", "BulkLine", "BulkSecrets", "Card", "CardEvent", "CardImport", "CardOrder",
     "Credential", "Holder", "ImportFault", "InterestRate", "Offer", "Program", "Rule", "RuleSet",
 )  # fmt: skip
-INSTALMENTS_MAX = 60
 
 
 class Program(models.Model):
@@ -70,6 +70,10 @@ class Program(models.Model):
     unit_price = models.BigIntegerField(null=True, blank=True)
     # Above this a credential that carries no PIN of its own asks for one; null means never.
     pin_above = models.BigIntegerField(null=True, blank=True)
+    # The most that one pay code of a phone may spend.
+    pay_code_max = models.BigIntegerField(null=True, blank=True)
+    # Above this only a card's answer to a challenge will do, or staff at the counter; null means never asked.
+    challenge_above = models.BigIntegerField(null=True, blank=True)
     # The stores that take these cards; null means every store.
     scope_store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
     # What the law asks of these cards, by date; null means that no law was chosen.
@@ -85,66 +89,17 @@ class Program(models.Model):
     # How long a hold placed at the counter lasts; a terminal says so itself.
     hold_days = models.PositiveSmallIntegerField(default=7, validators=[MinValueValidator(1)])
 
+    # Up to these amounts a manager does it alone, above them a second person approves; null means no bound.
+    # 0 asks a second person each time. An unblock counts as the card's balance, a bulk issue as its value.
+    adjust_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    refund_unlinked_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    unblock_alone_max = models.BigIntegerField(null=True, blank=True)
+    limit_change_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    bulk_issue_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    card_return_alone_max = models.BigIntegerField(null=True, blank=True)
+
     class Meta:
         ordering = ("code",)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Offer(models.Model):
-    """What a program gives with a top-up: pay so much, get so much more. Minor units.
-
-    Its terms never change once it is made, for loads name it: it is only ended.
-    """
-
-    class Interval(models.TextChoices):
-        DAY = "day"
-        WEEK = "week"
-        MONTH = "month"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    program = models.ForeignKey(Program, on_delete=models.PROTECT, related_name="offers")
-    # Stands as the campaign on each lot that it made.
-    code = models.CharField(max_length=24, unique=True)
-    name = models.CharField(max_length=80)
-    name_zh = models.CharField(max_length=80, blank=True)
-    pay_min = models.BigIntegerField()
-    bonus = models.BigIntegerField()
-    # The first part comes with the top-up, each other one an interval later; the last takes the odd units.
-    instalments = models.PositiveSmallIntegerField(default=1)
-    interval = models.CharField(max_length=5, choices=Interval.choices, default=Interval.MONTH)
-    # Days that bonus value is good for after it is given; null is for ever.
-    bonus_valid_days = models.PositiveIntegerField(null=True, blank=True)
-    # Business dates, both included; without an end until somebody ends it.
-    starts_on = models.DateField()
-    ends_on = models.DateField(null=True, blank=True)
-    # The stores where it is given; null means every store.
-    store_ids = ArrayField(models.UUIDField(), null=True, blank=True)
-    # The accounts that get it; empty means every one.
-    tier = models.CharField(max_length=16, blank=True)
-    made_by = models.CharField(max_length=64)
-    made_at = models.DateTimeField()
-    ended_by = models.CharField(max_length=64, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-made_at",)
-        indexes = (models.Index(fields=("program", "pay_min"), name="cards_offer_of_program"),)
-        constraints = (
-            models.CheckConstraint(
-                condition=models.Q(pay_min__gt=0, bonus__gt=0), name="cards_offer_amounts"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(instalments__gte=1, instalments__lte=INSTALMENTS_MAX)
-                & models.Q(bonus__gte=models.F("instalments")),
-                name="cards_offer_instalments",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(ends_on__isnull=True) | models.Q(ends_on__gte=models.F("starts_on")),
-                name="cards_offer_dates",
-            ),
-        )
 
     def __str__(self) -> str:
         return self.name
@@ -240,14 +195,19 @@ class Credential(models.Model):
         SUN = "sun"
         QR = "qr"
         UID = "uid"
+        PAY_CODE = "pay_code"
+        # A card that proves itself by the answer to a challenge, and by nothing less.
+        CHALLENGE = "challenge"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.ForeignKey(Card, on_delete=models.CASCADE, related_name="credentials")
     method = models.CharField(max_length=16, choices=Method.choices)
     lookup = models.BinaryField(max_length=32)
-    # The highest SUN counter accepted; rises in the commit of the posting that it proves.
+    # The highest SUN counter accepted, or window of a pay code; rises in the commit of the posting it proves.
     counter = models.BigIntegerField(default=-1)
     key_version = models.PositiveSmallIntegerField(default=0)
+    # What a terminal can work out of the card by itself, for the hot list; None where it never showed it.
+    fingerprint = models.BinaryField(max_length=4, null=True, db_index=True)
     pin_mac = models.BinaryField(max_length=32, null=True)
     pin_failures = models.PositiveSmallIntegerField(default=0)
     # A PIN is locked after this many wrong tries, until staff set a new one.
@@ -258,6 +218,24 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.method
+
+
+class HotListEntry(models.Model):
+    """Whether a fingerprint is hot, and the version of the list that says so; written by triggers alone."""
+
+    fingerprint = models.BinaryField(primary_key=True, max_length=4)
+    is_hot = models.BooleanField()
+    version = models.BigIntegerField(unique=True)
+
+
+class HotListHead(models.Model):
+    """The version of the hot list: one row, locked by whoever changes the list, until the commit."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="cards_hot_list_has_one_head"),)
 
 
 class CardEvent(models.Model):
@@ -290,3 +268,110 @@ class CardEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_state} > {self.to_state}"
+
+
+class Phone(models.Model):
+    """A card holder's phone, linked by a one-time link that staff showed: tells the balance, makes pay codes.
+
+    Link and cookie are kept as keyed hashes. Times say what happened; a row is never deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.ForeignKey(Card, on_delete=models.PROTECT, related_name="phones")
+    # Goes when the phone is unlinked, and with it every code that the phone could still make.
+    credential = models.OneToOneField(Credential, on_delete=models.SET_NULL, null=True, related_name="phone")
+    link_hash = models.BinaryField(max_length=32, unique=True)
+    link_expires_at = models.DateTimeField()
+    offered_at = models.DateTimeField()
+    offered_by = models.CharField(max_length=64)
+    cookie_hash = models.BinaryField(max_length=32, unique=True, null=True)
+    linked_at = models.DateTimeField(null=True)
+    unlinked_at = models.DateTimeField(null=True)
+    unlinked_by = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ("-offered_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(linked_at__isnull=True, cookie_hash__isnull=True)
+                | models.Q(linked_at__isnull=False, cookie_hash__isnull=False),
+                name="cards_phone_linked_by_a_cookie",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(unlinked_at__isnull=True) | models.Q(credential__isnull=True),
+                name="cards_phone_unlinked_makes_no_codes",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"phone of {self.card_id}"
+
+
+class CardSession(models.Model):
+    """A conversation with a card through a terminal, between two calls; swept when it is over.
+
+    `state` holds what is awaited, never a key: session keys are derived anew from the card's at each call.
+    """
+
+    class Kind(models.TextChoices):
+        CHALLENGE = "challenge"
+        PERSONALISE = "personalise"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    terminal_id = models.UUIDField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    state = models.JSONField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Proof(models.Model):
+    """What a finished challenge proved, for one posting of the terminal that asked; found by its hash.
+
+    `counter` is that of the SUN message that named the card: it is used up with the proof.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    lookup = models.BinaryField(max_length=32, unique=True)
+    terminal_id = models.UUIDField()
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE)
+    counter = models.BigIntegerField(default=-1)
+    expires_at = models.DateTimeField(db_index=True)
+    # The id of the transaction that used it, set in that transaction's commit; it used no other.
+    used_by = models.UUIDField(null=True, unique=True)
+
+
+class Personalisation(models.Model):
+    """The intent to put a card's keys onto a blank, stored before the blank is touched.
+
+    `uid` is the blank's, kept while it is worked on; `key_version` what it gets.
+    """
+
+    class State(models.TextChoices):
+        BEGUN = "begun"
+        # From here on the blank may hold any of its new keys.
+        CHANGING = "changing"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    card = models.OneToOneField(Card, on_delete=models.PROTECT)
+    terminal_id = models.UUIDField()
+    technology = models.CharField(max_length=16)
+    uid = models.BinaryField(max_length=8, null=True)
+    key_version = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.BEGUN)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            # A chip keeps the version in one byte, and 0 is its factory's.
+            models.CheckConstraint(
+                condition=models.Q(key_version__gte=1, key_version__lte=255),
+                name="cards_personalisation_version",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="done", ended_at__isnull=False)
+                | (~models.Q(state="done") & models.Q(ended_at__isnull=True)),
+                name="cards_personalisation_end",
+            ),
+        )

@@ -25,6 +25,11 @@ QR_PREFIX = "87"
 # What Luhn's sum adds for a digit, and for one that is doubled.
 _PLAIN = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+# A phone's rotating code (pay_codes.py) is longer than both.
+PAY_CODE_PREFIX = "88"
+PAY_CODE_DIGITS = 24
+# What the payment codes of WeChat Pay (10 to 15), Alipay (25 to 30) and UnionPay (62) begin with.
+_FOREIGN_PREFIXES = (*map(str, range(10, 16)), *map(str, range(25, 31)), "62")
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
 
 
@@ -43,8 +48,13 @@ def find_prefix_fault(prefix: str) -> str | None:
     """Say what is wrong with an issuer's prefix; None where numbers can be made under it."""
     if not re.fullmatch(f"[0-9]{{1,{PREFIX_DIGITS_MAX}}}", prefix):
         return f"A prefix is 1 to {PREFIX_DIGITS_MAX} digits."
-    if prefix.startswith(QR_PREFIX):
-        return f"Prefixes that begin with {QR_PREFIX} are those of printed codes."
+    for ours, whose in ((QR_PREFIX, "printed codes"), (PAY_CODE_PREFIX, "pay codes")):
+        if prefix.startswith(ours):
+            return f"Prefixes that begin with {ours} are those of {whose}."
+    if prefix.startswith(_FOREIGN_PREFIXES):
+        return "Numbers under this prefix would be taken for payment codes of WeChat Pay, Alipay or UnionPay."
+    if any(taken.startswith(prefix) for taken in (QR_PREFIX, PAY_CODE_PREFIX, *_FOREIGN_PREFIXES)):
+        return "Under this prefix a number could begin as a code does: choose a longer one."
     # Luhn's sum does not notice the loss of leading digits that add up to a multiple of ten.
     length = _length_under(prefix)
     lost = (prefix[:count] for count in range(1, length - NUMBER_DIGITS_MIN + 1))
@@ -65,15 +75,17 @@ def make_pin() -> str:
 
 def parse_number(text: str) -> str | None:
     """Read a typed or scanned card number, in groups or not; None where it cannot be one."""
-    digits = _digits_of(text)
-    if not NUMBER_DIGITS_MIN <= len(digits) <= NUMBER_DIGITS_MAX or digits.startswith(QR_PREFIX):
+    digits = digits_of(text)
+    if not NUMBER_DIGITS_MIN <= len(digits) <= NUMBER_DIGITS_MAX:
+        return None
+    if digits.startswith((QR_PREFIX, PAY_CODE_PREFIX)):
         return None
     return digits if luhn.is_valid(digits) else None
 
 
 def parse_qr(text: str) -> str | None:
     """Read a scanned or typed printed code; None where it cannot be one, cut scans among them."""
-    digits = _digits_of(text)
+    digits = digits_of(text)
     if len(digits) != QR_DIGITS or not digits.startswith(QR_PREFIX):
         return None
     return digits if luhn.is_valid(digits) else None
@@ -94,6 +106,12 @@ def classify(text: str) -> Literal["number", "qr"] | None:
 def grouped(digits: str) -> str:
     """Write a number or printed code in groups of four, as it is printed."""
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def digits_of(text: str) -> str:
+    """Drop spaces and dashes, make full-width digits plain; empty where anything else stands between."""
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
+    return plain if re.fullmatch("[0-9]+", plain) else ""
 
 
 def _length_under(prefix: str) -> int:
@@ -135,9 +153,3 @@ def _has_valid_part(digits: str) -> bool:
 
 def _random_digits(count: int) -> str:
     return str(secrets.randbelow(10**count)).zfill(count)
-
-
-def _digits_of(text: str) -> str:
-    """Drop spaces and dashes, make full-width digits plain; empty where anything else stands between."""
-    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
-    return plain if re.fullmatch("[0-9]+", plain) else ""

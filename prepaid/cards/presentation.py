@@ -5,12 +5,14 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from prepaid.cards import numbers
-from prepaid.cards.crypto import SunRefused, parse_sun, verify_sun
-from prepaid.cards.keys import file_key_of
+from prepaid.cards import numbers, pay_codes
+from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, verify_sun
+from prepaid.cards.keys import file_key_of, keyring
 from prepaid.keys import site_keys
 from terminals import messages
 
@@ -29,11 +31,14 @@ class Presentation:
     pin_mac: bytes | None = None
     refusal: str | None = None
     card_id: UUID | None = None
+    # What the hot list knows this presentation by (ADR 0060).
+    fingerprint: bytes | None = field(default=None, compare=False)
 
 
-def present(card: messages.Card) -> Presentation:
+def present(card: messages.Card, *, at: datetime | None = None) -> Presentation:
     """Work out whose credential is presented and check what needs no database: MAC and check digits.
 
+    `at` is the moment of the call; without it a rotating code cannot be checked and is refused.
     A secret is never compared here but in constant time: the database finds keyed hashes by their index.
     """
     match card:
@@ -45,14 +50,23 @@ def present(card: messages.Card) -> Presentation:
             code = numbers.parse_qr(card.code)
             if code is None:
                 return Presentation("qr", refusal="card_unknown")
-            return Presentation("qr", lookup=site_keys().qr_lookup(code))
+            keys = site_keys()
+            return Presentation(
+                "qr", lookup=keys.qr_lookup(code), fingerprint=keys.fingerprint("qr", code.encode())
+            )
         case messages.UidCard():
-            lookup = site_keys().uid_lookup(bytes.fromhex(card.uid))
-            return Presentation("uid", lookup=lookup, pin_mac=_pin_mac(lookup, card.pin))
+            keys, uid = site_keys(), bytes.fromhex(card.uid)
+            lookup = keys.uid_lookup(uid)
+            return Presentation(
+                "uid",
+                lookup=lookup,
+                pin_mac=_pin_mac(lookup, card.pin),
+                fingerprint=keys.fingerprint("uid", uid),
+            )
         case messages.TokenCard():
-            return Presentation("token", refusal="credential_refused")
+            return Presentation("token", lookup=site_keys().token_lookup(card.token))
         case messages.PayCodeCard():
-            return Presentation("pay_code", refusal="credential_refused")
+            return _present_pay_code(card.code, at)
 
 
 def at_the_desk(card_id: UUID) -> Presentation:
@@ -60,31 +74,59 @@ def at_the_desk(card_id: UUID) -> Presentation:
     return Presentation("desk", card_id=card_id)
 
 
+def read_sun(uri: str) -> tuple[SunIdentity, int] | None:
+    """Verify a SUN message under each version of the keys, newest first: who made it, under which version.
+
+    None where no card of ours did.
+    """
+    keys = keyring()
+    for version in keys.list_versions():
+        with contextlib.suppress(SunRefused):
+            message, meta = parse_sun(uri), keys.meta_key(version)
+            return verify_sun(message, key_meta=meta, file_key_for=file_key_of(version)), version
+    return None
+
+
 def _present_sun(uri: str, pin: str | None) -> Presentation:
-    """Verify a SUN message under each version of the keys, newest first."""
+    found = read_sun(uri)
+    if found is None:
+        return Presentation("sun", refusal="credential_refused")
+    identity, version = found
     keys = site_keys()
-    for version in keys.sun:
-        try:
-            identity = verify_sun(parse_sun(uri), key_meta=version.meta, file_key_for=file_key_of(version))
-        except SunRefused:
-            continue
-        lookup = keys.sun_lookup(identity.uid)
-        return Presentation(
-            "sun",
-            lookup=lookup,
-            counter=identity.counter,
-            key_version=version.version,
-            pin_mac=_pin_mac(lookup, pin),
-        )
-    return Presentation("sun", refusal="credential_refused")
+    lookup = keys.sun_lookup(identity.uid)
+    return Presentation(
+        "sun",
+        lookup=lookup,
+        counter=identity.counter,
+        key_version=version,
+        pin_mac=_pin_mac(lookup, pin),
+        fingerprint=keys.fingerprint("uid", identity.uid),
+    )
+
+
+def _present_pay_code(text: str, at: datetime | None) -> Presentation:
+    """Verify a phone's rotating code; its window is the counter that must rise in the posting's commit."""
+    keys, code = site_keys(), pay_codes.parse_code(text)
+    if code is None or at is None:
+        return Presentation("pay_code", refusal="credential_refused")
+    verdict = pay_codes.verify(code, keys.pay_code_secret, at=at)
+    if verdict.state != "fresh":
+        return Presentation("pay_code", refusal="credential_refused")
+    return Presentation("pay_code", lookup=keys.pay_code_lookup(code.phone), counter=verdict.window)
 
 
 def _present_number(typed: str, typed_pin: str | None) -> Presentation:
     number = numbers.parse_number(typed)
     if number is None:
         return Presentation("number", refusal="card_unknown")
-    lookup = site_keys().number_lookup(number)
-    return Presentation("number", lookup=lookup, pin_mac=_pin_mac(lookup, typed_pin))
+    keys = site_keys()
+    lookup = keys.number_lookup(number)
+    return Presentation(
+        "number",
+        lookup=lookup,
+        pin_mac=_pin_mac(lookup, typed_pin),
+        fingerprint=keys.fingerprint("number", number.encode()),
+    )
 
 
 def _pin_mac(lookup: bytes, typed: str | None) -> bytes | None:

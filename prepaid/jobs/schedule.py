@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"expires": 3600},
     },
+    "expire_approvals": {"task": "expire_approvals", "schedule": 300.0, "options": {"expires": 300}},
     "expire_holds": {"task": "expire_holds", "schedule": 60.0, "options": {"expires": 60}},
     # A store's day may begin at any hour.
     "pay_instalments": {
@@ -29,6 +30,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "expire_lots": {"task": "expire_lots", "schedule": crontab(minute="20"), "options": {"expires": 3600}},
     "fold_outbox": {"task": "fold_outbox", "schedule": 10.0, "options": {"expires": 30}},
     "bulk": {"task": "bulk", "schedule": 5.0, "options": {"expires": 5}},
+    "watch_terminals": {"task": "watch_terminals", "schedule": 60.0, "options": {"expires": 60}},
     "sweep": {"task": "sweep", "schedule": crontab(minute="35"), "options": {"expires": 3600}},
     "heartbeat": {"task": "heartbeat", "schedule": 30.0, "options": {"expires": 60}},
 }

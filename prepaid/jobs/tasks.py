@@ -10,10 +10,13 @@ from functools import partial
 
 from django.utils import timezone
 
+from prepaid.cards.sessions import sweep_sessions
 from prepaid.celery import app
 from prepaid.jobs.recording import RecordedTask
 from prepaid.ledger.outbox import fold_outbox as fold
 from prepaid.settlement import reconcile as reconciling
+from prepaid.settlement.fleet import watch_terminals as watch
+from prepaid.stored_value.approvals.service import expire_approvals as close_requests
 from prepaid.stored_value.bonus import pay_instalments as pay
 from prepaid.stored_value.bulk.work import work_off
 from prepaid.stored_value.expire import expire_lots as expire_value
@@ -45,6 +48,12 @@ def expire_holds() -> str:
     return f"{expire(timezone.now())} released"
 
 
+@task(name="expire_approvals")
+def expire_approvals() -> str:
+    """Close the requests that nobody decided in time."""
+    return f"{close_requests(timezone.now())} expired"
+
+
 @task(name="pay_instalments")
 def pay_instalments() -> str:
     """Pay the parts of bonus that are due."""
@@ -71,11 +80,20 @@ def bulk() -> str:
     return f"{chunks} parts"
 
 
+@task(name="watch_terminals")
+def watch_terminals() -> str:
+    """Tell the office of terminals that are silent, locked or full of unsent transactions."""
+    return f"{watch(timezone.now())} new"
+
+
 @task(name="sweep")
 def sweep() -> str:
-    """Remove taps and unused enrolment codes older than a day."""
+    """Remove what is kept for a while only: taps, enrolment codes, conversations with cards, old health."""
     now = timezone.now()
-    return f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes"
+    return (
+        f"{sweeping.sweep_taps(now)} taps, {sweeping.sweep_enrolments(now)} enrolment codes, "
+        f"{sweep_sessions(now)} card sessions, {sweeping.sweep_terminals(now)} rows of terminals"
+    )
 
 
 @task(name="heartbeat")

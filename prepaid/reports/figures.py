@@ -29,11 +29,17 @@ EFFECTS = {
     "card_return": ("paid_out", 1),
     "expire": ("expired", 1),
     "reactivate": ("expired", -1),
+    # What two persons corrected by hand, either way.
+    "adjust_up": ("adjusted", 1),
+    "adjust_down": ("adjusted", -1),
     # One gives what the other takes: nothing that all stores owe together.
     "move_out": ("nothing", 0),
     "move_in": ("nothing", 0),
     "hold": ("nothing", 0),
     "release": ("nothing", 0),
+    # What was spent offline without being there: lent to the account, and given back by what comes in.
+    "shortfall": ("lent", 1),
+    "recovery": ("lent", -1),
 }
 UNDOES = ("void", "reversal")
 # A refund gives back a part: the redemption stays one.
@@ -55,6 +61,8 @@ class Flow:
     paid_out: int = 0
     expired: int = 0
     brought_in: int = 0
+    lent: int = 0
+    adjusted: int = 0
 
     def __add__(self, other: Flow) -> Flow:
         """Add two flows."""
@@ -67,13 +75,15 @@ class Flow:
             self.paid_out + other.paid_out,
             self.expired + other.expired,
             self.brought_in + other.brought_in,
+            self.lent + other.lent,
+            self.adjusted + other.adjusted,
         )
 
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        came = self.topped_up + self.bonus + self.brought_in
-        return came - self.redeemed - self.paid_out - self.expired
+        given = self.topped_up + self.bonus + self.brought_in + self.adjusted + self.lent
+        return given - self.redeemed - self.paid_out - self.expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +220,10 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(paid_out=sign * amount)
     if figure == "brought_in":
         return Flow(brought_in=sign * amount)
+    if figure == "lent":
+        return Flow(lent=sign * amount)
+    if figure == "adjusted":
+        return Flow(adjusted=sign * amount)
     return Flow(expired=sign * amount) if figure == "expired" else Flow()
 
 

@@ -142,6 +142,7 @@ def _cells_of(flow: Flow) -> list[Cell]:
         flow.paid_out,
         flow.expired,
         flow.brought_in,
+        flow.adjusted,
     ]
 
 
@@ -155,4 +156,5 @@ def _flow_columns() -> list[Column]:
         Column(pgettext("report", "Paid out"), "money"),
         Column(_("Expired value"), "money"),
         Column(pgettext("report", "Brought in"), "money"),
+        Column(_("Corrected"), "money"),
     ]

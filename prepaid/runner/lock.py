@@ -15,6 +15,7 @@ SETS = [
     ["pyproject.toml", "--group", "dev", "--group", "terminals", "-o", "requirements-dev.txt"],
     ["pyproject.toml", "-c", "requirements-dev.txt", "-o", "requirements.txt"],
     ["--group", "terminals", "-c", "requirements-dev.txt", "-o", "terminals/requirements.txt"],
+    ["--group", "pcsc", "-o", "terminals/requirements-pcsc.txt"],
 ]
 
 

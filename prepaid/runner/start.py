@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
+from prepaid.keys import KeysUnreadable, site_keys
 from prepaid.runner import database, terminal
 from prepaid.runner.binaries import DatabaseError
 from prepaid.runner.children import die_with_parent
@@ -105,11 +106,20 @@ def prepare(choices: Choices, supervisor: Supervisor) -> None:
         supervisor.keep_open = (database.start(database.embedded_cluster()),)
     say("Bringing the tables up to date.")
     call_command("migrate", verbosity=0, interactive=False)
+    make_keys()
     connections.close_all()
     compile_translations(Path(settings.LOCALE_PATHS[0]))
     if choices.demo:
         say("Looking after the demonstration data.")
         run_command("demo")
+
+
+def make_keys() -> None:
+    """Make the site's keys at its first start. Refused where a database with cards has lost them."""
+    try:
+        site_keys()
+    except KeysUnreadable as error:
+        raise StartError(str(error)) from error
 
 
 def run_command(*words: str) -> str:

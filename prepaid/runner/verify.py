@@ -1,5 +1,6 @@
 """`./run test`: every check in order, then every test; with arguments, the tests that they name."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -12,9 +13,13 @@ from typing import NoReturn
 import polib
 
 from prepaid.runner.environment import BASE_FOLDER, flag
+from prepaid.runner.install import find_uv, install_environment
 from prepaid.runner.translations import compile_translations
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The daemon, a driver whose card is a socket, and what the library is compiled with.
+PCSC_PACKAGES = ("pcscd", "vsmartcard-vpcd", "libpcsclite-dev", "gcc", "libc6-dev")
+PCSC_LOCK = "terminals/requirements-pcsc.txt"
 LOCALE_FOLDER = BASE_FOLDER / "locale"
 MAKE_MESSAGES = ["makemessages", "--locale", "zh_Hans", "--no-location", "--no-obsolete", "--no-wrap"]
 IGNORED_FOLDERS = [".venv", ".data", "node_modules"]
@@ -30,6 +35,7 @@ def main(arguments: list[str]) -> NoReturn:
     # Tests make their own data; what the site's own folder holds is not theirs.
     os.environ.pop("PREPAID_DATA", None)
     install_programs()
+    install_pcsc()
     compile_translations(LOCALE_FOLDER)
     if not arguments and not run_checks():
         sys.exit(1)
@@ -150,6 +156,25 @@ def install_programs() -> None:
         if flag("CI", False):
             sys.exit(sentence)
         print(sentence, flush=True)
+
+
+def install_pcsc() -> None:
+    """Install the virtual PC/SC reader and the library that speaks to it, where this may."""
+    may_install = os.geteuid() == 0 and shutil.which("apt-get")
+    if importlib.util.find_spec("smartcard") is not None and shutil.which("pcscd"):
+        return
+    if not may_install:
+        print(f"PC/SC is not tested: {', '.join(PCSC_PACKAGES)} and {PCSC_LOCK} are missing.", flush=True)
+        return
+    print("Installing a virtual PC/SC reader.", flush=True)
+    environment = install_environment()
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, stdin=subprocess.DEVNULL)
+    apt = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *PCSC_PACKAGES]
+    silent = subprocess.DEVNULL
+    if subprocess.run(apt, env=environment, stdin=silent, stdout=silent).returncode == 0:
+        uv = find_uv() or "uv"
+        pip = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--require-hashes"]
+        subprocess.run([*pip, "-r", str(BASE_FOLDER / PCSC_LOCK)], env=environment)
 
 
 def list_missing() -> list[str]:

@@ -19,6 +19,10 @@ from prepaid.settlement.errors import ResolutionRefused
 from prepaid.settlement.kinds import kind_of
 from prepaid.settlement.models import SettlementException
 
+# Who resolved an alert that ended when its cause did.
+BY_ITSELF = "site"
+ENDED = "ended by itself"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -64,6 +68,13 @@ def mark_vanished(kinds: Iterable[str], *, at: datetime) -> int:
     return SettlementException.objects.filter(
         kind__in=list(kinds), resolved_at__isnull=True, vanished_at__isnull=True, last_seen_at__lt=at
     ).update(vanished_at=at)
+
+
+def end_vanished(kinds: Iterable[str], *, at: datetime) -> int:
+    """End open exceptions of these kinds whose cause is over: nobody has to look at them. Count them."""
+    return SettlementException.objects.filter(
+        kind__in=list(kinds), resolved_at__isnull=True, vanished_at__isnull=False
+    ).update(resolved_at=at, resolved_by=BY_ITSELF, note=ENDED)
 
 
 def list_open() -> QuerySet[SettlementException]:

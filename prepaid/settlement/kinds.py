@@ -35,6 +35,19 @@ BATCH_MISSING_SEQUENCES = "batch_missing_sequences"
 BATCH_TOLD_AGAIN = "batch_told_again"
 ANSWERS_OUTSIDE_BATCHES = "answers_outside_batches"
 TERMINAL_SILENT = "terminal_silent_with_queue"
+TERMINAL_OFFLINE = "terminal_offline"
+TERMINAL_QUEUE_OLD = "terminal_queue_old"
+TERMINAL_LOCKED = "terminal_locked"
+# Named after the findings that are stored with an advice.
+ADVICES = {
+    "advice_shortfall": _("Sold offline what the card did not have"),
+    "advice_over_grant": _("Sold offline more than was allowed"),
+    "advice_grant_refused": _("Sold offline without a valid grant"),
+    "advice_late_counter": _("Offline tap older than one already seen"),
+    "advice_unproven": _("Sold offline with a card that did not prove itself"),
+    "advice_unusable": _("Sold offline with a card that may not be used"),
+    "advice_declined": _("Told offline, but could not be done"),
+}
 
 KINDS = {
     kind.code: kind
@@ -73,11 +86,21 @@ KINDS = {
         Kind("bonus_is_paid_once", _("Bonus not paid exactly once")),
         Kind("bonus_goes_back_with_its_load", _("Bonus without its top-up, or left behind by it")),
         Kind("open_holds_are_covered", _("Hold without value behind it")),
+        Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),
+        Kind("shortfall_is_the_sum_of_its_transfers", _("Shortfall differs from its transfers")),
+        Kind("advice_is_posted_once", _("Offline transaction not posted exactly once")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),
         Kind(BATCH_MISSING_SEQUENCES, _("Sequences are missing"), WARNING, is_settled_by_note=True),
         Kind(BATCH_TOLD_AGAIN, _("Batch told again with other totals"), is_settled_by_note=True),
         Kind(ANSWERS_OUTSIDE_BATCHES, _("Transactions outside any batch"), WARNING, is_settled_by_note=True),
+        *(
+            Kind(code, title, WARNING if code == "advice_late_counter" else ERROR, is_settled_by_note=True)
+            for code, title in ADVICES.items()
+        ),
         Kind(TERMINAL_SILENT, _("Terminal silent with unsent transactions"), WARNING),
+        Kind(TERMINAL_OFFLINE, _("Terminal offline"), WARNING),
+        Kind(TERMINAL_QUEUE_OLD, _("Unsent transactions for too long"), WARNING),
+        Kind(TERMINAL_LOCKED, _("Terminal locked: unauthorised change")),
     )
 }
 

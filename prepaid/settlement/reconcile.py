@@ -16,6 +16,7 @@ from django.db.models.functions import Cast
 
 from prepaid.ledger.audit import audit, list_invariants
 from prepaid.money import Money, format_amount
+from prepaid.settlement.advices import find_advices
 from prepaid.settlement.batches import list_findings
 from prepaid.settlement.comparison import compare
 from prepaid.settlement.exceptions import Finding, list_open, mark_vanished, record
@@ -69,7 +70,7 @@ def reconcile(at: datetime, *, tell: Callable[[Check], None] = lambda check: Non
 
     Safe to repeat, and beside itself. Locks nothing for longer than a row of an exception.
     """
-    return _run((check_ledger, check_batches, check_terminals), at, tell)
+    return _run((check_ledger, check_batches, check_advices, check_terminals), at, tell)
 
 
 def compare_batches(at: datetime) -> Summary:
@@ -135,6 +136,12 @@ def find_outside_batches() -> list[Finding]:
             )
             for terminal_id, store, name, count, first, last in cursor.fetchall()
         ]
+
+
+def check_advices(at: datetime) -> Check:
+    """Look again for advices that a person has to see; each was told when it came."""
+    findings = find_advices()
+    return Check(name="advices", looked_at=len(findings), findings=findings, complete=[])
 
 
 def check_terminals(at: datetime) -> Check:

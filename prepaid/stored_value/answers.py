@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prepaid.identifiers import rrn_of
 from prepaid.ledger.errors import PrepaidError
-from prepaid.stored_value.reasons import Reason, reason_of
+from prepaid.stored_value.reasons import CAUSES, Reason, reason_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,7 @@ class Answer:
     card_id: UUID | None
     undoes: str | None = None
     rule: RuleTold | None = None
+    cause: str | None = None
 
     @property
     def rrn(self) -> str:
@@ -79,8 +80,11 @@ class Answer:
 
     @property
     def why(self) -> Reason:
-        """Give the reason's row, with its sentences; where a rule decided, they name it and its article."""
+        """Give the reason's row, with its sentences; where a rule or a cause decided, they name it."""
         why = reason_of(self.reason)
+        if self.cause is not None:
+            en, zh = CAUSES[self.cause]
+            why = replace(why, en=en, zh=zh)
         return why if self.rule is None else self.rule.added_to(why)
 
 

@@ -29,7 +29,8 @@ REPLY = (
     "reply.id, reply.type, reply.outcome, reply.reason, reply.approved_amount, reply.currency, "
     "reply.balance, reply.available, reply.last_four, reply.program_code, reply.original_id, "
     "reply.recorded_at, reply.hash, reply.replayed, reply.origin_id, reply.sequence, reply.card_id, "
-    "reply.undoes, case when reply.outcome = 'declined' then stored_value_told_rule(reply.id) end"
+    "reply.undoes, case when reply.outcome = 'declined' then stored_value_told_rule(reply.id) end, "
+    "case when reply.reason = 'type_not_allowed' then stored_value_told_cause(reply.id) end"
 )
 # Looks at a remembered terminal in the round trip that posts for it.
 STILL_SO = (
@@ -172,6 +173,7 @@ def answer_of(row: TupleRow) -> Answer:
         card_id=row[16],
         undoes=row[17],
         rule=None if row[18] is None else msgspec.json.decode(row[18], type=RuleTold),
+        cause=row[19],
     )
 
 

@@ -25,6 +25,7 @@ from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.demonstration_approvals import ALONE, ask_for_second_person
 from prepaid.stored_value.demonstration_units import sell_passes
 from prepaid.stored_value.issue import issue
 from prepaid.stored_value.load import load
@@ -34,15 +35,17 @@ from prepaid.stored_value.undo import void
 from prepaid.stored_value.virtual_cards import tap_of_virtual_card
 from prepaid.stores.models import Staff, Store, Till
 from prepaid.stores.opening import open_store
+from prepaid.stores.policy import Limits, set_stand_in
 
 DAYS = 30
 SEED = 20261123
 OPENS_AT, CLOSES_AT = time(9), time(21, 30)
 FIRST_STORE = "RIVER"
 CURRENCY = "CNY"
-ACCEPTED = ["number", "sun", "qr"]
+ACCEPTED = ["number", "sun", "qr", "challenge", "pay_code"]
 TOP_UPS = (10_000, 20_000, 30_000, 50_000)
 KEPT_MINOR = 20_000
+PAY_CODE_MAX = 50_000
 # The others are made at the other store.
 VISITS_AT_HOME = 0.8
 # One visit in this many ends with the cashier's slip of the finger, undone at once.
@@ -100,7 +103,7 @@ def demonstrate(*, at: datetime) -> bool:
     with transaction.atomic():
         if Store.objects.filter(code=FIRST_STORE).exists():
             return False
-        stores = _open_stores()
+        stores = _open_stores(at)
         _hire(stores)
         load_presets(at=at)
         programs = _make_programs()
@@ -108,16 +111,32 @@ def demonstrate(*, at: datetime) -> bool:
         first_till = stores[FIRST_STORE].tills.select_related("store").order_by("name")[0]
         sell_passes(first_till, at=at, accepted=ACCEPTED, request_at=_request)
         _make_offers(programs, stores[FIRST_STORE], at)
+        ask_for_second_person(programs["MEMBER"], at=at)
     return True
 
 
-def _open_stores() -> dict[str, Store]:
+def _open_stores(at: datetime) -> dict[str, Store]:
     riverside = open_store(
         FIRST_STORE,
         "Riverside",
         name_zh="河畔店",
         currency=CURRENCY,
         tills=("Counter 1", "Counter 2", "Kiosk"),
+    )
+    # A terminal that loses the network goes on selling, up to these amounts.
+    set_stand_in(
+        riverside,
+        Limits(
+            per_transaction=10_000,
+            per_card=20_000,
+            per_terminal=200_000,
+            count=200,
+            age_s=86_400,
+            floor_sun=10_000,
+            floor_qr=3_000,
+        ),
+        actor="demonstration",
+        at=at,
     )
     old_town = open_store(
         "TOWN", "Old Town", name_zh="老城店", currency=CURRENCY, tills=("Counter 1", "Counter 2")
@@ -170,9 +189,9 @@ def _make_programs() -> dict[str, Program]:
             "rule_set": RuleSet.objects.get(code="cn_registered"),
         },
     }
-    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED}
+    shared = {"currency": CURRENCY, "allowed_credentials": ACCEPTED, "pay_code_max": PAY_CODE_MAX}
     return {
-        code: Program.objects.get_or_create(code=code, defaults=shared | given)[0]
+        code: Program.objects.get_or_create(code=code, defaults=shared | ALONE | given)[0]
         for code, given in terms.items()
     }
 

@@ -28,7 +28,11 @@ SIGNS = {
     "cash_out": -1,
     "card_return": -1,
     "expire": -1,
+    "adjust_up": 1,
+    "adjust_down": -1,
     "reactivate": 1,
+    "shortfall": 1,
+    "recovery": -1,
 }
 
 

@@ -12,7 +12,7 @@ from prepaid.stored_value.requests import Origin
 _SQL = (
     "select told.reason, told.card_id, told.account_id, told.last_four, told.state, told.program_code, "
     "told.currency, told.balance, told.available, told.held, told.expires_on "
-    f"from stored_value_inquire({PRESENTED}, %s::uuid, %s::date) as told"
+    f"from stored_value_inquire({PRESENTED}, %s::uuid, %s::date, %s::uuid, %s::timestamptz) as told"
 )
 
 
@@ -21,7 +21,8 @@ def inquire(origin: Origin, presentation: Presentation, *, at: datetime) -> Bala
 
     Moves nothing. Raises Refused where the card does not prove itself (a wrong PIN is counted), and TryAgain.
     """
-    row = fetch(_SQL, [*presented_values(presentation), origin.store_id, origin.business_date_at(at)])
+    asked = [origin.store_id, origin.business_date_at(at), origin.id, at]
+    row = fetch(_SQL, [*presented_values(presentation), *asked])
     assert row is not None, "an inquiry always answers"
     if row[1] is None:
         raise Refused(row[0])

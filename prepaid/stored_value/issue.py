@@ -121,8 +121,19 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
     keys = site_keys()
     lookup = keys.number_lookup(number)
     made = [
-        Credential(card=card, method="number", lookup=lookup, pin_mac=keys.pin_mac(lookup, pin)),
-        Credential(card=card, method="qr", lookup=keys.qr_lookup(qr)),
+        Credential(
+            card=card,
+            method="number",
+            lookup=lookup,
+            pin_mac=keys.pin_mac(lookup, pin),
+            fingerprint=keys.fingerprint("number", number.encode()),
+        ),
+        Credential(
+            card=card,
+            method="qr",
+            lookup=keys.qr_lookup(qr),
+            fingerprint=keys.fingerprint("qr", qr.encode()),
+        ),
     ]
     if tap is not None and tap.lookup is not None:
         made.append(
@@ -132,6 +143,7 @@ def _bind(card: Card, program: Program, *, number: str, pin: str, qr: str, tap: 
                 lookup=bytes(tap.lookup),
                 # The card's one PIN: each credential keeps its own MAC of it, and counts its own wrong tries.
                 pin_mac=keys.pin_mac(bytes(tap.lookup), pin),
+                fingerprint=None if tap.fingerprint is None else bytes(tap.fingerprint),
                 counter=-1 if tap.counter is None else tap.counter,
                 key_version=tap.key_version,
             )

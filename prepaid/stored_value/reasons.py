@@ -28,7 +28,7 @@ UNUSABLE_ZH = "此卡在此不可使用，未扣款。"
 
 REASONS = (
     Reason("card_unknown", "never", "customer", UNUSABLE_EN, UNUSABLE_ZH),
-    Reason("credential_refused", "never", "manager", "The card could not prove itself. No money was moved; keep the card and call the manager.", "卡片未通过验证，未扣款。请留下卡片并联系经理。"),
+    Reason("credential_refused", "new", "manager", "The card did not prove itself as this amount asks. No money was moved; tap it again, and if that is refused too keep the card and call the manager.", "卡片未按此金额的要求通过验证，未扣款。请重新刷卡；若再次被拒，请留下卡片并联系经理。"),
     Reason("credential_replayed", "new", "customer", "This tap was used before. No money was moved; tap the card again.", "此次刷卡信息已使用过，未扣款。请重新刷卡。"),
     Reason("card_not_active", "new", "operator", "The card is not activated yet. No money was moved; activate it at the counter.", "此卡尚未激活，未扣款。请到柜台激活。"),
     Reason("card_blocked", "never", "manager", "The card is blocked. No money was moved; ask the manager.", "此卡已冻结，未扣款。请联系经理。"),
@@ -51,6 +51,17 @@ REASONS = (
     Reason("insufficient_because_of_hold", "new", "customer", "Part of the balance is held. No money was moved; release the hold or use a smaller amount.", "部分余额已被预授权冻结，未扣款。请解除预授权或减少金额。"),
     Reason("insufficient_funds", "new", "customer", "Not enough balance. No money was moved; top up or pay part by another tender.", "余额不足，未扣款。请充值或用其他方式补足。"),
 )  # fmt: skip
+# What stands behind a decline whose reason alone does not say it; it is told in the reason's place.
+CAUSES = {
+    "issued_by_operator": (
+        "You issued this card today, so you cannot give its value back yourself. No money was moved; ask another person.",
+        "此卡由您今天开出，不能由您本人退款，未扣款。请由其他人办理。",
+    ),
+    "second_person_needed": (
+        "This amount needs a second person's approval. No money was moved; ask for it first.",
+        "此金额须由第二人批准，未扣款。请先提交审批。",
+    ),
+}
 PRECEDENCE = tuple(reason.code for reason in REASONS)
 _BY_CODE = {reason.code: reason for reason in REASONS}
 APPROVED = Reason("approved", "never", "operator", "Approved.", "交易成功。")

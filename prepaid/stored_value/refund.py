@@ -34,7 +34,8 @@ def refund_unlinked(request: Request, presentation: Presentation, amount: Money,
 
     `request.note` is the reason that stands on it, and must not be empty. An approval is used once: the next
     one under another id is declined `already_reversed`. Earns no bonus. Locks the card's credential, then its
-    account. Raises ValueError without a reason, IdReused, SequenceReused, TryAgain.
+    account. Raises ValueError without a reason, IdReused, SequenceReused, TryAgain; the database refuses
+    what is not that approval's own transaction.
     """
     if not request.note.strip():
         raise ValueError("a refund without an original needs a reason")

@@ -47,3 +47,25 @@ class TillElsewhere(StoreError):
 
     def __init__(self) -> None:
         super().__init__("That till stands in another store.")
+
+
+class StandbyNotReady(StoreError):
+    """The spare was not synchronised within 24 hours, or its hot list is old (BAK-01)."""
+
+    code = "BAK-01"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"The standby is not ready: {found}.")
+        self.found = found
+
+
+class PromotionRefused(StoreError):
+    """The two terminals are not a standby and a terminal of the same store that it can replace."""
+
+    code = "promotion_refused"
+
+
+class UnlockRefused(StoreError):
+    """The terminal is not locked, was replaced, tells a hash that nobody approved, or no reason was given."""
+
+    code = "unlock_refused"

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, Q
 
 from prepaid.identifiers import uuid7
 
@@ -68,6 +69,12 @@ class Terminal(models.Model):
     queue_amount_minor = models.BigIntegerField(default=0)
     queue_oldest_at = models.DateTimeField(null=True)
     components = models.JSONField(default=list)
+    # The settings as first told, or as a manager unlocked them: another is an unauthorised change.
+    settings_hash = models.CharField(max_length=64, blank=True)
+    # What it holds on its own disk, and when that was last what the site had: a spare must be up to date.
+    policy_version = models.PositiveIntegerField(default=0)
+    hot_list_version = models.PositiveBigIntegerField(default=0)
+    synchronised_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("store", "name")
@@ -145,10 +152,53 @@ class TerminalFault(models.Model):
     entry = models.CharField(max_length=8, blank=True)
     operator = models.CharField(max_length=32, blank=True)
     detail = models.CharField(max_length=500, blank=True)
+    agent_version = models.CharField(max_length=32, blank=True)
 
     class Meta:
         ordering = ("-at",)
+        indexes = (models.Index(fields=("at",), name="stores_fault_at"),)
         constraints = (models.UniqueConstraint(fields=("terminal", "code", "at"), name="stores_fault_once"),)
+
+
+class StandIn(models.Model):
+    """What a store's terminals may approve while they cannot reach the site. Amounts are minor units.
+
+    A store without a row approves nothing offline. A floor is the most that one purchase may be with a card
+    of that kind; a number is never accepted, for its PIN cannot be tried.
+    """
+
+    store = models.OneToOneField(Store, on_delete=models.CASCADE, primary_key=True, related_name="stand_in")
+    per_transaction = models.BigIntegerField()
+    per_card = models.BigIntegerField()
+    per_terminal = models.BigIntegerField()
+    count = models.PositiveIntegerField()
+    age_s = models.PositiveIntegerField()
+    floor_sun = models.BigIntegerField()
+    floor_uid = models.BigIntegerField(default=0)
+    floor_qr = models.BigIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(
+                    per_transaction__gte=0,
+                    per_card__gte=models.F("per_transaction"),
+                    per_terminal__gte=models.F("per_card"),
+                    count__lte=5000,
+                    age_s__lte=604800,
+                    floor_sun__gte=0,
+                    floor_uid__gte=0,
+                    floor_qr__gte=0,
+                ),
+                name="stores_stand_in_bounded",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.version}"
 
 
 class Tap(models.Model):
@@ -162,6 +212,88 @@ class Tap(models.Model):
     card_id = models.UUIDField(null=True)
     method = models.CharField(max_length=16)
     lookup = models.BinaryField(max_length=32, null=True)
+    fingerprint = models.BinaryField(max_length=4, null=True)
     counter = models.BigIntegerField(null=True)
     key_version = models.PositiveSmallIntegerField(default=0)
     at = models.DateTimeField()
+
+
+class ApprovedAgent(models.Model):
+    """A hash of the agent's files that a manager approved for a version; another locks its terminal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.CharField(max_length=32)
+    files_hash = models.CharField(max_length=128)
+    approved_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("version", "approved_at")
+        constraints = (
+            models.UniqueConstraint(fields=("version", "files_hash"), name="stores_approved_agent_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.files_hash[:12]}"
+
+
+class TerminalLock(models.Model):
+    """Why a terminal may not move value, from when to when, and who let it work again."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    terminal = models.ForeignKey(Terminal, on_delete=models.PROTECT, related_name="locks")
+    at = models.DateTimeField()
+    code = models.CharField(max_length=32)
+    found = models.CharField(max_length=200)
+    was_standby = models.BooleanField(default=False)
+    unlocked_at = models.DateTimeField(null=True)
+    unlocked_by = models.CharField(max_length=64, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ("-at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("terminal",), condition=Q(unlocked_at__isnull=True), name="stores_lock_open_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(unlocked_at__isnull=True, unlocked_by="")
+                | (Q(unlocked_at__isnull=False) & ~Q(unlocked_by="") & ~Q(note="")),
+                name="stores_lock_ended_whole",
+            ),
+        )
+
+
+class TerminalReplacement(models.Model):
+    """A standby that took over a failed terminal's name and till, and may sign for what that left unsent.
+
+    Append-only: the database refuses a change (migration 0004).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    failed = models.OneToOneField(Terminal, on_delete=models.PROTECT, related_name="replacement")
+    successor = models.ForeignKey(Terminal, on_delete=models.PROTECT, related_name="replaced")
+    name = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    by = models.CharField(max_length=64)
+    note = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ("-at",)
+        constraints = (
+            models.CheckConstraint(condition=~Q(failed=F("successor")), name="stores_replacement_of_another"),
+        )
+
+
+class TerminalPulse(models.Model):
+    """Five minutes of a terminal's heartbeats, for the strip of the last 24 hours; swept after two days."""
+
+    id = models.BigAutoField(primary_key=True)
+    terminal = models.ForeignKey(Terminal, on_delete=models.CASCADE)
+    slot = models.DateTimeField()
+    beats = models.PositiveIntegerField(default=1)
+    is_slow = models.BooleanField(default=False)
+    needs_attention = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("terminal", "slot"), name="stores_pulse_once"),)

@@ -33,6 +33,8 @@ class Presented(Protocol):
     @property
     def lookup(self) -> bytes | None: ...
     @property
+    def fingerprint(self) -> bytes | None: ...
+    @property
     def counter(self) -> int | None: ...
     @property
     def key_version(self) -> int: ...
@@ -57,6 +59,7 @@ def record_tap(terminal: Terminal, *, card_id: UUID | None, presentation: Presen
             card_id=card_id,
             method=presentation.method,
             lookup=presentation.lookup,
+            fingerprint=presentation.fingerprint,
             counter=presentation.counter,
             key_version=presentation.key_version,
             at=at,

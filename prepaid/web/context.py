@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from prepaid.stored_value.approvals.listing import count_pending
 from prepaid.stores.models import Staff
 from prepaid.stores.staff import may_open_counter, may_open_office
 from prepaid.web.access import staff_of_request
@@ -25,6 +27,7 @@ OFFICE_PAGES = (
     ("offers", _("Offers"), "gift"),
     ("terminals", _("Terminals"), "nfc"),
     ("orders", _("Orders"), "package"),
+    ("approvals", _("Approvals"), "users-round"),
     ("returns", _("Card returns"), "hand-coins"),
     ("exceptions", _("Exceptions"), "triangle-alert"),
 )
@@ -38,6 +41,8 @@ class Item:
     name: str | Promise
     icon: str
     current: bool
+    # How many things wait there.
+    waiting: int = 0
 
 
 def place(request: HttpRequest) -> dict[str, Any]:
@@ -70,7 +75,8 @@ def _nav(request: HttpRequest, staff: Staff) -> list[Item]:
             address = reverse(name)
         except NoReverseMatch:
             continue
-        items.append(Item(address, title, icon, _is_under(request.path, address)))
+        waiting = count_pending(timezone.now()) if name == "approvals" else 0
+        items.append(Item(address, title, icon, _is_under(request.path, address), waiting))
     return items
 
 

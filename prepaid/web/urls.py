@@ -1,13 +1,24 @@
 """The addresses of the screens."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import cards, identity, issuing, life, receipts, stream, views
-from prepaid.web.office import imports, offers, orders, reports, returns, rules
+from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
+from prepaid.web.office import (
+    approvals,
+    fleet,
+    imports,
+    offers,
+    offline,
+    orders,
+    reports,
+    returns,
+    rule_change,
+    rules,
+)
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -27,9 +38,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
     path("cards/<uuid:card_id>/life", life.card_life, name="card_life"),
     path("cards/<uuid:card_id>/life/<slug:code>", life.change_life, name="change_life"),
+    path("cards/<uuid:card_id>/asking/<slug:code>", asking.ask_approval, name="ask_approval"),
     path("cards/<uuid:card_id>/identity", identity.identity, name="card_identity"),
     path("office/returns", returns.returns, name="returns"),
     path("office/returns/rules", rules.rules, name="rules"),
+    path("office/returns/rules/change", rule_change.ask_rule_change, name="ask_rule_change"),
     path("office/returns/<uuid:card_id>", returns.quote, name="return_quote"),
     path("office/returns/<uuid:card_id>/choice", returns.choose_way, name="choose_return"),
     path("office/returns/<uuid:card_id>/payment", returns.pay, name="pay_return"),
@@ -45,13 +58,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/orders/<uuid:order_id>/file", orders.order_file, name="order_file"),
     path("office/orders/<uuid:order_id>/recall", orders.recall_order, name="recall_order"),
     path("office/orders/<uuid:order_id>/<slug:change>", orders.lead_order, name="lead_order"),
+    path("cards/<uuid:card_id>/phones", phones.phones, name="phones"),
+    path("cards/<uuid:card_id>/phones/<uuid:phone_id>/unlink", phones.unlink, name="unlink_phone"),
+    path("pay/", include("prepaid.web.holder.urls")),
     path("office/reports", reports.reports, name="reports"),
     path("office/reports/report.xlsx", reports.export_xlsx, name="report_xlsx"),
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
+    path("office/approvals", approvals.approvals, name="approvals"),
+    path("office/approvals/<uuid:approval_id>", approvals.decide_approval, name="decide_approval"),
     path("office/offers", offers.offers, name="offers"),
     path("office/offers/new", offers.new_offer, name="new_offer"),
     path("office/offers/<uuid:offer_id>/end", offers.end, name="end_offer"),
-    path("office/terminals", office.terminals, name="terminals"),
+    path("office/terminals", fleet.terminals, name="terminals"),
+    path("office/terminals/<uuid:terminal_id>", fleet.terminal, name="terminal"),
+    path("office/terminals/<uuid:terminal_id>/unlock", fleet.unlock_terminal, name="unlock_terminal"),
+    path("office/terminals/<uuid:terminal_id>/approve", fleet.approve_terminal, name="approve_terminal"),
+    path("office/terminals/<uuid:terminal_id>/promote", fleet.promote_terminal, name="promote_terminal"),
+    path("office/offline", offline.offline, name="offline"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
 ]

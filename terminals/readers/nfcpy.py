@@ -10,7 +10,7 @@ import logging
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,6 +44,7 @@ PRESENCE_TRIES = 3
 READ_TRIES = 3
 REOPEN_INTERVAL_S = 2.0
 VERSION_TIMEOUT_S = 0.1
+EXCHANGE_TIMEOUT_S = 1.0
 EXCHANGES_MAX = 200
 SUN_LENGTH_MAX = 1024
 TYPE_A, TYPE_F = "106A", "212F"
@@ -132,6 +133,7 @@ class NfcpyReader:
         self._opened_at: float | None = None
         self._presented: Presented | None = None
         self._empty_polls = 0
+        self._lock = threading.RLock()
 
     def open(self) -> None:
         """Take hold of the device. Raises ReaderError."""
@@ -164,7 +166,8 @@ class NfcpyReader:
                 self._reopen(stop)
                 continue
             try:
-                tap = self._poll(self._frontend)
+                with self._lock:
+                    tap = self._poll(self._frontend)
             except OSError as error:
                 self.close()
                 raise error_of(error, self._path) from error
@@ -172,6 +175,30 @@ class NfcpyReader:
                 return tap
             stop.wait(POLL_INTERVAL_S)
         return None
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep the polls away from the card of the last tap."""
+        with self._lock:
+            yield
+
+    def transceive(self, command: bytes) -> bytes:
+        """Exchange one command with the card of the last tap. Raises ReaderError."""
+        with self._lock:
+            frontend, presented = self._frontend, self._presented
+            if frontend is None or presented is None or not presented.is_read:
+                raise ReaderError("NFC-RF-01", "the card is gone")
+            frontend.begin()
+            try:
+                if presented.tag is not None:
+                    return bytes(presented.tag.transceive(command))
+                return bytes(frontend.exchange(command, EXCHANGE_TIMEOUT_S))
+            except (nfc.clf.CommunicationError, nfc.tag.TagCommandError, *GARBLED) as error:
+                self._presented = None
+                raise ReaderError("NFC-RF-01", f"{presented.uid.hex()} did not answer a command") from error
+            except OSError as error:
+                self.close()
+                raise error_of(error, self._path) from error
 
     def _reopen(self, stop: threading.Event) -> None:
         if self._opened_at is not None:

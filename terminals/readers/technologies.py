@@ -33,6 +33,16 @@ ISO_DEP_VERSIONS = {
     (0x01, 0x33): "desfire_ev3",
     (0x08, 0x30): "desfire_light",
 }
+# PC/SC part 3, 3.1.3.2.3.2: a storage card's ATR names its kind; an ISO-DEP card's bears its own bytes.
+STORAGE_CARD_MARK = bytes.fromhex("A000000306")
+STORAGE_CARDS = {
+    "0001": "mifare_classic",
+    "0002": "mifare_classic",
+    "0003": "type_2",
+    "003a": "type_2",
+    "003b": "felica",
+    "0026": "mifare_classic",
+}
 FELICA_CODES = {0xF0: "felica_lite", 0xF1: "felica_lite_s", 0xF2: "felica_link"}
 
 
@@ -69,3 +79,12 @@ def is_sun(uri: str) -> bool:
     """Tell whether an address carries a card's proof, right or wrong: its site decides."""
     names = {pair.partition("=")[0] for pair in uri.partition("?")[2].split("&")}
     return {"picc_data", "cmac"} <= names
+
+
+def storage_card_technology(atr: bytes) -> str | None:
+    """Name a card that takes no APDUs by the ATR that its reader made up; None for one that takes them."""
+    place = atr.find(STORAGE_CARD_MARK)
+    if place < 0:
+        return None
+    name = atr[place + len(STORAGE_CARD_MARK) + 1 :][:2]
+    return STORAGE_CARDS.get(name.hex(), f"storage_{name.hex()}")

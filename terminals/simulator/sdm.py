@@ -33,6 +33,7 @@ class SdmSettings:
     enc_length: int = 0
     meta_read_key: int = 2
     file_read_key: int = 1
+    counter_read_key: int = 0xF
 
 
 def mirror(

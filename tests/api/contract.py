@@ -11,6 +11,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from prepaid.api.openapi import document
+from prepaid.identifiers import uuid7
 from prepaid.stored_value.reasons import reason_of
 from tests.api.client import BASE, Headers, Reply, TerminalClient
 
@@ -46,6 +47,11 @@ def check(method: str, target: str, reply: Reply) -> None:
         assert (content_type, told["status"]) == ("application/problem+json", reply.status)
         assert told["type"].startswith("/api/v1/docs#")
         assert told["title"]
+
+
+def fill(path: str) -> str:
+    """Put an id into a path that takes one."""
+    return re.sub(r"\{\w+\}", str(uuid7()), path)
 
 
 def find_template(target: str) -> str | None:

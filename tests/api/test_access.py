@@ -18,6 +18,7 @@ from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.models import Terminal
 from tests.api.client import Reply, TerminalClient, sign
 from tests.api.conftest import Till, stored
+from tests.api.contract import fill
 
 SIGNED = [operation for operation in OPERATIONS if operation.is_signed]
 
@@ -28,7 +29,7 @@ def set_state(till: Till, state: str) -> None:
 
 @pytest.mark.parametrize("operation", SIGNED, ids=lambda operation: operation.operation_id)
 def test_endpoint_asks_for_a_signature(till: Till, operation: Any) -> None:
-    path = operation.path.replace("{transaction_id}", str(uuid7()))
+    path = fill(operation.path)
     body: dict[str, Any] | None = {} if operation.request is not None else None
 
     reply = till.client.call(operation.method.upper(), path, body, signed=False)
@@ -87,7 +88,7 @@ def test_clock_within_five_minutes_is_let_in(till: Till, issued: IssuedCard, off
 @pytest.mark.parametrize(("state", "code"), [("retired", "terminal_retired"), ("locked", "SW-TAMP-01")])
 @pytest.mark.parametrize("operation", SIGNED, ids=lambda operation: operation.operation_id)
 def test_terminal_that_may_not_work_is_told_so(till: Till, operation: Any, state: str, code: str) -> None:
-    path = operation.path.replace("{transaction_id}", str(uuid7()))
+    path = fill(operation.path)
     assert till.client.call("GET", "terminals/policy").status == 200
     set_state(till, state)
     before = stored()

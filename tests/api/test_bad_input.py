@@ -15,6 +15,7 @@ from prepaid.identifiers import uuid7
 from prepaid.stored_value.issue import IssuedCard
 from terminals.messages import AMOUNT_MINOR_MAX, BODY_BYTES_MAX
 from tests.api.conftest import Till, shown, stored
+from tests.api.contract import fill
 
 MISSING = Ellipsis
 
@@ -162,7 +163,7 @@ def test_body_that_is_no_message_is_malformed(till: Till, name: str) -> None:
         if operation.method == "post":
             reply = till.client.call(
                 "POST",
-                operation.path,
+                fill(operation.path),
                 BODIES[name],
                 headers={"Content-Type": "application/json"},
                 signed=operation.is_signed,

@@ -38,9 +38,15 @@ def test_document_names_the_endpoints_of_the_contract() -> None:
     assert named == {
         ("post", "/terminals/enrol"),
         ("get", "/terminals/policy"),
+        ("get", "/terminals/hot-list"),
         ("post", "/terminals/heartbeat"),
         ("post", "/cards/inquiry"),
+        ("post", "/cards/challenge"),
+        ("post", "/cards/challenge/{session}"),
+        ("post", "/cards/personalise"),
+        ("post", "/cards/personalise/{session}"),
         ("post", "/transactions"),
+        ("post", "/transactions/advices"),
         ("get", "/transactions/{transaction_id}"),
         ("post", "/batches/close"),
     }

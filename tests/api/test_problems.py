@@ -22,8 +22,8 @@ from tests.conftest import connect_as
 @pytest.mark.parametrize(
     "path",
     [
-        "", "nothing", "transactions/", "terminals", "cards", "cards/challenge", "transactions/advices/x",
-        "terminals/hot-list?since=1", "../v2/transactions", "%00", "\u5e97", "terminals/enrol/",
+        "", "nothing", "transactions/", "terminals", "cards", "cards/nothing", "transactions/advices/x",
+        "terminals/cold-list?since=1", "../v2/transactions", "%00", "\u5e97", "terminals/enrol/",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])

@@ -86,6 +86,7 @@ def test_due_hold_is_released_by_the_job(worker: Program) -> None:
 
     assert run(tasks.expire_holds).result == "1 released"
     assert run(tasks.expire_holds).result == "0 released"
+    assert run(tasks.expire_approvals).result == "0 expired"
 
 
 def test_bonus_is_paid_and_value_expired_once(worker: Program) -> None:
@@ -121,7 +122,8 @@ def test_old_taps_are_swept_and_new_ones_stay(worker: Program) -> None:
     for age in (timedelta(hours=25), timedelta(hours=23)):
         Tap.objects.create(terminal=shop.terminal, method="sun", card_id=uuid7(), at=now - age)
 
-    assert run(tasks.sweep).result == "1 taps, 0 enrolment codes"
+    swept = "1 taps, 0 enrolment codes, 0 card sessions, 0 rows of terminals"
+    assert run(tasks.sweep).result == swept
     assert Tap.objects.get().at == now - timedelta(hours=23)
 
 

@@ -15,12 +15,17 @@ from prepaid.money import Money
 from prepaid.stored_value.load import load
 from prepaid.stored_value.move import move
 from tests.databases import connect_as_superuser, own_database
+from tests.offline import advise, allow
 from tests.shop import Shop, figures, open_shop
+from tests.stored_value.people import adjust_of, asked_by, hire
 
 TABLES = (
     "ledger_account",
+    "ledger_advice",
     "ledger_answer",
+    "ledger_answer_cause",
     "ledger_answer_rule",
+    "ledger_approval",
     "ledger_bonus",
     "ledger_counted",
     "ledger_counter",
@@ -31,6 +36,7 @@ TABLES = (
     "ledger_lot_source",
     "ledger_move",
     "ledger_outbox",
+    "ledger_shortfall",
     "ledger_transaction",
     "ledger_transfer",
 )
@@ -38,11 +44,15 @@ TABLES = (
 DERIVED = ("ledger_daily_sum", "ledger_outbox")
 SOME_COLUMN = {
     "ledger_account": "currency",
+    "ledger_advice": "amount",
     "ledger_answer": "outcome",
+    "ledger_answer_cause": "cause",
     "ledger_answer_rule": "rule_id",
+    "ledger_approval": "reason",
     "ledger_bonus": "amount",
     "ledger_counted": "kind",
     "ledger_counter": "kind",
+    "ledger_shortfall": "amount",
     "ledger_hold": "amount",
     "ledger_daily_sum": "currency",
     "ledger_outbox": "currency",
@@ -68,6 +78,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         move(shop.request(), held.card.id, shop.card().card.id, Money(50, "CNY"))
         desk = at_the_desk(held.card.id)
         load(shop.request(), desk, Money(1, "CNY"), tender="bank_card", tender_reference="4000")
+        advise(shop, shop.card(balance=100), 300, allow(shop))
         with connection.cursor() as cursor:
             cursor.execute("select ledger_fold_outbox(1)")
         with connect_as_superuser(name) as opened:
@@ -76,6 +87,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
                 "select id, gen_random_uuid(), 1, now(), current_date from ledger_account"
             )
             opened.execute("insert into ledger_answer_rule values (gen_random_uuid(), gen_random_uuid())")
+            opened.execute("insert into ledger_answer_cause values (gen_random_uuid(), 'issued_by_operator')")
+        asked_by(hire(shop), adjust_of(held, 1))
         yield shop
 
 
@@ -169,6 +182,17 @@ def resolve_then_change(table_owner: Owner) -> None:
         with pytest.raises(psycopg.Error) as caught, table_owner.transaction():
             table_owner.execute(f"update ledger_hold set {change}")
         assert caught.value.sqlstate == "PC900"
+
+
+@pytest.mark.parametrize(
+    "change", ["recovered = recovered - 1", "recovered = 201", "amount = 100, recovered = 50"]
+)
+def test_a_shortfall_only_comes_back(table_owner: Owner, change: str) -> None:
+    with table_owner.transaction(force_rollback=True):
+        table_owner.execute("update ledger_shortfall set recovered = 50")
+        with pytest.raises(psycopg.Error) as caught, table_owner.transaction():
+            table_owner.execute(f"update ledger_shortfall set {change}")
+        assert caught.value.sqlstate in {"PC900", "23514"}
 
 
 def test_of_the_ledger_itself_the_application_may_call_five_functions_that_write(shop: Shop) -> None:

@@ -20,6 +20,7 @@ from prepaid.stored_value.move import move
 from prepaid.stored_value.refund import refund
 from prepaid.stores.models import Store
 from tests.shop import HeldCard, Shop, open_shop
+from tests.stored_value.people import adjust_of, asked_by, hire
 
 pytestmark = pytest.mark.usefixtures("own_db")
 
@@ -128,6 +129,19 @@ def test_bonus_and_what_expired_stand_apart_from_what_was_paid(shanghai: Shop) -
         TUESDAY: Flow(expired=600),
     }
     assert figures.liability == held.balance() == 10_000
+
+
+def test_what_was_corrected_by_hand_stands_apart_either_way(shanghai: Shop) -> None:
+    shanghai.at = at("2026-11-22T10:00")
+    type(shanghai.program).objects.filter(pk=shanghai.program.pk).update(adjust_alone_max=None)
+    held, manager = card_made_at(shanghai, shanghai.at), hire(shanghai)
+    asked_by(manager, adjust_of(held, 900), at=at("2026-11-22T11:00"))
+    asked_by(manager, adjust_of(held, 250, direction="down"), at=at("2026-11-23T11:00"))
+
+    figures = report(WEEK, currency="CNY")
+
+    assert by_day(figures) == {SUNDAY: Flow(adjusted=900), MONDAY: Flow(adjusted=-250)}
+    assert figures.liability == held.balance() == 650
 
 
 def test_posting_shows_at_once_and_folding_it_changes_nothing(shanghai: Shop) -> None:

@@ -99,7 +99,7 @@ def test_page_shows_the_figures(manager: Desk) -> None:
     tiles = re.findall(r'<dd class="tile-figure">(.*?)</dd>', answer.content.decode())
     assert tiles == ["¥1,002.50", "¥36.50", "¥966.00", "2"]
     assert [row for row in tables_of(answer)["table-stores"] if row[0] == "Riverside"] == [
-        ["Riverside", "1", "¥1,000.00", "¥0.00", "1", "¥36.50", "¥0.00", "¥0.00", "1"]
+        ["Riverside", "1", "¥1,000.00", "¥0.00", "1", "¥36.50", "¥0.00", "¥0.00", "¥0.00", "1"]
     ]
 
 
@@ -122,7 +122,7 @@ def test_csv_by_day_and_store_adds_up_to_the_page_and_is_safe_from_formulas(mana
 
     assert {row[1] for row in rows[1:]} == {"Riverside", "'=Old Town"}
     for row in rows[1:]:
-        assert row[2:] == [plain(cell) for cell in shown[row[1].lstrip("'")][1:8]]
+        assert row[2:] == [plain(cell) for cell in shown[row[1].lstrip("'")][1:9]]
 
 
 def test_workbook_holds_the_tables_of_the_page(manager: Desk) -> None:

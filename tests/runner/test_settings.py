@@ -103,6 +103,19 @@ def test_a_lock_timeout_longer_than_the_statement_is_refused() -> None:
     assert checks.refuse_two_timeouts_the_wrong_way_round() == []
 
 
+@pytest.mark.parametrize("address", ["https://cards.example/" + "x" * 200, "https://卡.example/t"])
+def test_an_address_that_no_card_holds_is_refused(address: str) -> None:
+    with override_settings(CARD_URI=address):
+        assert [found.id for found in checks.refuse_an_address_that_no_card_holds()] == ["prepaid.E003"]
+    assert checks.refuse_an_address_that_no_card_holds() == []
+
+
+def test_a_keyring_that_is_none_is_refused() -> None:
+    with override_settings(CARD_KEYRING="prepaid.cards.keys.NoSuchKeyring"):
+        assert [found.id for found in checks.refuse_a_keyring_that_is_none()] == ["prepaid.E004"]
+    assert checks.refuse_a_keyring_that_is_none() == []
+
+
 def test_a_log_line_is_one_json_object_with_the_event_first() -> None:
     record = logging.makeLogRecord(
         {"msg": "card_tapped", "levelname": "INFO", "name": "prepaid", "last_four": "0001"}

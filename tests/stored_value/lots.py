@@ -19,7 +19,7 @@ _PROMISE = (
     "insert into ledger_bonus "
     "(account_id, load_id, number, id, amount, due_on, valid_days, tender, campaign, source_account, "
     "origin_id, store_id) select load.account_id, load.id, part.number, "
-    "ledger_derived_id(load.id, part.number), %(amount)s, load.business_date, %(days)s, 'promotion', "
+    "ledger_derived_id(load.id, part.number::text), %(amount)s, load.business_date, %(days)s, 'promotion', "
     "%(campaign)s, %(source)s, load.origin_id, load.store_id "
     "from ledger_transaction as load, lateral (select count(*)::smallint + 1::smallint as number "
     "from ledger_bonus where account_id = load.account_id) as part "

@@ -421,3 +421,15 @@ def test_cards_of_a_program_with_an_offer_earn_its_bonus_and_give_it_back() -> N
     assert recall(order.id, [1, 2, 3], reason="Too many.", by="m2", at=NOON) == 2
     assert balances(order) == [0, 0, 10_999]
     assert_ledger_is_clean()
+
+
+def test_cards_of_an_order_can_be_put_on_the_hot_list_of_the_terminals() -> None:
+    order = draft(open_shop(), 2)
+    make(order)
+    for line in lines_of(order):
+        kept = Credential.objects.filter(card_id=card_of(line)).order_by("method")
+        assert [bytes(proof.fingerprint or b"") for proof in kept] == [
+            bytes(line.number_fingerprint),
+            bytes(line.qr_fingerprint or b""),
+        ]
+        assert {len(proof.fingerprint or b"") for proof in kept} == {4}

@@ -1,17 +1,18 @@
-"""Enrolment codes made by command."""
+"""Enrolment codes and stand-in limits, made by command."""
 
 from __future__ import annotations
 
 import io
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from prepaid.stores.enrolment import enrol
-from prepaid.stores.models import Enrolment, Store, Terminal
+from prepaid.stores.models import Enrolment, StandIn, Store, Terminal
 from prepaid.stores.opening import open_store
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +69,25 @@ def test_code_that_cannot_be_made_is_not_made(
         make(*words)
 
     assert Enrolment.objects.filter(store__in=stores, used_at=None).count() == 0
+
+
+def allow(*words: str) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("stand_in", *words, stdout=out)
+    told: dict[str, Any] = json.loads(out.getvalue())
+    return told
+
+
+def test_stand_in_limits_are_set_and_taken_back(stores: list[Store]) -> None:
+    allowed = allow("--store", "0002", "--per-transaction", "5000", "--floor-qr", "1000")
+    off = allow("--store", "0002", "--off")
+
+    assert (allowed["per_transaction"], allowed["floor_sun"], allowed["floor_qr"]) == (5_000, 5_000, 1_000)
+    assert (off["count"], off["per_transaction"], off["version"]) == (0, 0, allowed["version"] + 1)
+
+
+def test_stand_in_limits_that_contradict_each_other_are_refused(stores: list[Store]) -> None:
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        allow("--store", "0002", "--per-transaction", "5000", "--per-card", "4999")
+
+    assert not StandIn.objects.exists()

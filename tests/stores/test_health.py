@@ -51,6 +51,8 @@ def test_heartbeat_is_answered_with_what_a_terminal_should_know() -> None:
         minimum_agent_version=MINIMUM_AGENT_VERSION,
         locked=False,
         message=None,
+        name="T1",
+        standby=False,
     )
 
 
@@ -103,7 +105,7 @@ def test_heartbeat_of_one_terminal_leaves_others_alone() -> None:
 
 
 def test_policy_lets_a_terminal_approve_nothing_by_itself() -> None:
-    assert policy_of(open_shop().terminal) == {
+    assert policy_of(open_shop().terminal, at=NOON) == {
         "version": 1,
         "currency": "CNY",
         "stand_in": {

@@ -42,6 +42,8 @@ class RecordingSite:
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.fates: deque[Fate] = deque()
+        # What happens to the diagnosis, which asks for the policy beside everything else.
+        self.probe_fates: deque[Fate] = deque()
         self.answers: dict[str, bytes] = {}
         self.bodies: dict[str, bytes] = {}
         self.sequences: dict[int, str] = {}
@@ -51,8 +53,15 @@ class RecordingSite:
         self.clock_off = timedelta()
         self.minimum_version = "0"
         self.locked = False
+        self.standby = False
+        self.refuses_strangers = False
+        self.name = ""
         self.heartbeats: list[dict[str, Any]] = []
+        self.policy: dict[str, Any] = {"version": 1, "stand_in": {"enabled": False}}
+        self.hot_list: dict[str, Any] = {"version": 0, "full": True, "added": [], "removed": []}
         self.decline: str | None = None
+        self.floor: int | None = None
+        self.challenge_refused: str | None = None
         self.during: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -91,6 +100,11 @@ class RecordingSite:
             self.bodies[request["id"]] = body
             self.answers[request["id"]] = json.dumps(self._decide(request)).encode()
             return self.answers[request["id"]]
+
+    def advise(self, item: dict[str, Any]) -> bytes:
+        """Record an advice as any other transaction: posted once, reversed by tombstone."""
+        assert item["stand_in"]["grant"] == self.policy["stand_in"]["grant"]
+        return self.take(json.dumps(item).encode())
 
     def _decide(self, request: dict[str, Any]) -> dict[str, Any]:
         reason, amount = self.decline, request.get("amount", 0)
@@ -154,11 +168,12 @@ class RecordingSite:
         return Handler
 
     def serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        fate = self.fates.popleft() if self.fates else "answer"
         path = handler.path
+        fates = self.probe_fates if path.endswith("/policy") else self.fates
+        fate = fates.popleft() if fates else "answer"
         self.calls.append(Call(handler.command, path, body, fate))
-        if path != "/api/v1/terminals/enrol":
-            self._verify(handler, body)
+        if path != "/api/v1/terminals/enrol" and self.stranger(handler, body):
+            return self._refuse(handler, "401:bad_signature")
         self.during()
         if fate == "dropped":
             return _hang_up(handler)
@@ -189,9 +204,22 @@ class RecordingSite:
             return 201, json.dumps(ENROLLED).encode()
         if name == "terminals/heartbeat":
             self.heartbeats.append(json.loads(body))
-            wishes = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
-            now = {"server_time": datetime.now(UTC).isoformat()}
+            wishes: dict[str, Any] = {"minimum_agent_version": self.minimum_version, "locked": self.locked}
+            wishes |= {"name": self.name, "standby": self.standby, "policy_version": self.policy["version"]}
+            now = {
+                "server_time": datetime.now(UTC).isoformat(),
+                "hot_list_version": self.hot_list["version"],
+            }
             return 200, json.dumps(HEALTHY | wishes | now).encode()
+        if name == "terminals/policy":
+            asked = {"minimum_agent_version": self.minimum_version, "challenge_floor": self.floor}
+            return 200, json.dumps(self.policy | asked).encode()
+        if name.startswith("cards/challenge"):
+            return self._challenge(name)
+        if name.startswith("terminals/hot-list"):
+            return 200, json.dumps(self.hot_list).encode()
+        if method == "POST" and name == "transactions/advices":
+            return 200, b'{"items":[' + b",".join(map(self.advise, json.loads(body)["items"])) + b"]}"
         if name == "cards/inquiry":
             card = {"number_masked": "•••• 1234", "state": "active", "program": "DEMO"}
             shown = {"card": card, "currency": "CNY", "balance": self.balance, "available": self.balance}
@@ -209,6 +237,14 @@ class RecordingSite:
             }
             return 200, json.dumps(compared).encode()
         return 404, _problem(404, "not_found")
+
+    def _challenge(self, name: str) -> tuple[int, bytes]:
+        """Ask for one command, and take whatever the card answers."""
+        if self.challenge_refused is not None:
+            return 422, _problem(422, self.challenge_refused)
+        if name == "cards/challenge":
+            return 200, json.dumps({"session": str(uuid4()), "commands": ["00a4", "9071"]}).encode()
+        return 200, json.dumps({"token": "T" * 32}).encode()
 
     def _refuse(self, handler: BaseHTTPRequestHandler, fate: str) -> None:
         status, code = {"busy": ("503", "try_again"), "broken": ("500", "failure")}.get(fate) or fate.split(
@@ -241,6 +277,16 @@ class RecordingSite:
         if cut:
             _hang_up(handler)
 
+    def stranger(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:
+        """Say whether another key signed the call: a violation, unless a test wants it refused."""
+        try:
+            self._verify(handler, body)
+        except AssertionError:
+            if not self.refuses_strangers:
+                raise
+            return True
+        return False
+
     def _verify(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Check the signature independently of how the agent made it."""
         assert self.public_key is not None
@@ -251,7 +297,8 @@ class RecordingSite:
         if body:
             assert handler.headers["Content-Digest"] == content_digest(body)
             values["content-digest"] = handler.headers["Content-Digest"]
-        assert set(covered) == {"@method", "@path"} | ({"content-digest"} if body else set()), covered
+        expected = {"@method", "@path"} | ({"content-digest"} if body else set())
+        assert set(covered) == expected | ({"@query"} if query else set()), covered
         base = "\n".join(
             [*(f'"{name}": {values[name]}' for name in covered), f'"@signature-params": {params}']
         )
@@ -270,7 +317,7 @@ ENROLLED = {
     "timezone": "Asia/Shanghai",
     "policy": {"version": 1},
 }
-HEALTHY = {"policy_version": 1, "hot_list_version": 0, "message": None}
+HEALTHY = {"message": None}
 
 
 def _hang_up(handler: BaseHTTPRequestHandler) -> None:

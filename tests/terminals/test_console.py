@@ -8,20 +8,32 @@ from typing import Any
 import pytest
 
 from terminals import doctor, messages
+from terminals.amounts import format_money
 from terminals.console import Console
 from terminals.doctor import Finding
 from terminals.errors import TerminalError
 from terminals.faults import CAUSES
 from terminals.readers import Tap
+from terminals.readers.nfcpy import NfcpyReader
 from terminals.receipt import columns
 from terminals.terminal import Terminal
 from terminals.texts import TEXTS
 from terminals.view import draw
 from terminals.watch import Done, ReaderChanged, Tapped
+from tests.terminals.offline import allow, cut, reconnect
 from tests.terminals.recording_site import RecordingSite
 
 CARD = messages.SunCard(uri="https://cards.example.com/t?picc_data=00&cmac=00", entry="tap")
-TAP = Tapped(Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)))
+REFUSED = messages.Texts(en="refused", zh="拒绝连接")
+TAP = Tapped(
+    Tap(technology="ntag424", uid="04de5f1eacc040", uri=CARD.uri, card=CARD, at=datetime.now(UTC)),
+    NfcpyReader("simulated"),
+)
+
+OTHER_TAP = Tapped(
+    Tap(technology="ntag424", uid="04958caa5c5e80", uri=CARD.uri, card=CARD, at=datetime.now(UTC)),
+    NfcpyReader("simulated"),
+)
 
 
 class Person:
@@ -54,8 +66,8 @@ class Person:
         if not self.is_slow:
             self.work()
 
-    def taps(self) -> None:
-        self.console.on_event(TAP)
+    def taps(self, tap: Tapped = TAP) -> None:
+        self.console.on_event(tap)
         if not self.is_slow:
             self.work()
 
@@ -159,7 +171,7 @@ def test_an_unknown_outcome_is_found_out_before_the_next_amount_is_armed(
     seen = person.sees()
     assert "O U T C O M E" in seen
     assert "Money moved: not known yet" in seen
-    assert "U = find out · X = reverse it" in seen
+    assert "U = find out · P = park · X = reverse" in seen
     person.types("12.50\n")
     assert not person.console.shown.is_armed
     assert "A P P R O V E D" in person.sees()
@@ -171,10 +183,80 @@ def test_an_unknown_outcome_can_be_reversed_after_a_question(person: Person, sit
     person.types("12.50\n")
     person.taps()
     person.types("xn")
-    assert person.begun[-1] == "redeem"
+    assert "cancel" not in person.begun
     person.types("xy")
     assert site.balance == 100_000
     assert person.console.shown.queue.count == 0
+
+
+def test_what_was_sold_offline_is_shown_until_it_is_told(person: Person, site: RecordingSite) -> None:
+    allow(site)
+    person.terminal.keep_ready()
+    cut(person.terminal)
+    person.types("12.50\n")
+    person.taps()
+    assert "A P P R O V E D" in person.sees()
+    assert "Approved offline: told to the site when it answers." in person.sees()
+    assert f"Sold offline, not told yet: 1 · {format_money(1_250, 'CNY')} · since" in person.sees()
+    person.types("l")
+    assert "离线消费，尚未上传: 1 · " in person.sees()
+    person.types("l")
+    person.types("60\n")
+    person.taps()
+    assert "offline_limit_single" in person.sees()
+
+    reconnect(person.terminal, site)
+    person.console.beat()
+    person.work()
+
+    assert "not told yet" not in person.sees()
+    assert site.balance == 98_750
+
+
+def test_a_torn_tap_is_resumed_by_the_same_card_and_another_one_waits(
+    person: Person, site: RecordingSite
+) -> None:
+    site.fates.extend(["lost"] * 3)
+    person.types("12.50\n")
+    person.taps()
+    usual, person.terminal.connection.port = person.terminal.connection.port, 1
+    person.terminal.connection.close()
+    person.types("12.50\n")
+    assert "Tap the same card again, do not cancel" in person.sees()
+
+    # The site stays away: another card is refused, the same one is still unknown.
+    person.types("\n")
+    assert person.console.shown.is_armed
+    person.taps(OTHER_TAP)
+    assert "NFC-TORN-01" in person.sees()
+    person.types("12.50\n")
+    person.taps()
+    assert "O U T C O M E" in person.sees()
+    person.terminal.connection.port = usual
+    person.types("12.50\n")
+    person.taps()
+
+    assert "A P P R O V E D" in person.sees()
+    assert (len(site.postings), site.balance) == (1, 98_750)
+
+
+def test_a_parked_transaction_lets_other_cards_pass_and_is_resolved_later(
+    person: Person, site: RecordingSite
+) -> None:
+    site.fates.extend(["dropped"] * 3)
+    person.types("12.50\n")
+    person.taps()
+    person.types("py")
+    assert "parked" in person.sees()
+    person.types("3\n")
+    person.taps(OTHER_TAP)
+    assert "A P P R O V E D" in person.sees()
+    assert person.console.shown.queue.count == 1
+
+    person.types("u")
+
+    assert person.console.shown.queue.count == 0
+    assert (len(site.postings), site.balance) == (2, 100_000 - 1_250 - 300)
 
 
 def test_void_asks_first_and_names_what_it_voids(person: Person, site: RecordingSite) -> None:
@@ -203,7 +285,7 @@ def test_a_reader_fault_names_itself_and_selling_goes_on_when_it_is_back(
     person.console.on_event(ReaderChanged("usb", "HW-USB-01", "ENODEV"))
     seen = person.sees()
     assert "HW-USB-01" in seen
-    assert "Reader unplugged: push the cable in firmly" in seen
+    assert "Reader or scanner unplugged: push the cable in firmly" in seen
     assert "Money moved: no" in seen
     person.console.on_event(ReaderChanged("usb"))
     assert "HW-USB-01" not in person.sees()
@@ -231,9 +313,8 @@ def test_a_site_that_is_gone_is_named_and_nothing_moved(person: Person, site: Re
     assert "Money moved: no" in seen
     person.terminal.connection.port = usual
     person.types("5\n")
-    assert person.console.shown.queue.count == 0
-    person.types("5\n")
     person.taps()
+    assert person.console.shown.queue.count == 0
     assert site.balance == 99_500
 
 
@@ -248,7 +329,7 @@ def test_a_locked_terminal_arms_nothing(person: Person, site: RecordingSite) -> 
 
 def test_the_diagnosis_is_shown_step_by_step(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     findings = [Finding(step=step, status="ok") for step, _ in doctor.STEPS]
-    findings[7] = Finding(step="server", status="fault", code="NET-SRV-01", detail="refused")
+    findings[9] = Finding(step="server", status="fault", code="NET-SRV-01", detail=REFUSED)
     monkeypatch.setattr("terminals.console.diagnose", lambda patient: findings)
     person.types("d")
     assert "✘ server" in person.sees()

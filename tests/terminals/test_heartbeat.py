@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from terminals import __version__, messages
 from terminals.errors import NothingSent
 from terminals.heartbeat import is_older
+from terminals.scan_test import ScanResult, save_result
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 from tests.terminals.recording_site import RecordingSite
@@ -23,11 +26,30 @@ def test_a_heartbeat_tells_parts_queue_and_each_fault_once(terminal: Terminal, s
         "card_reader": ("NEEDS_ATTENTION", "HW-USB-01"),
         "clock": ("AVAILABLE", None),
         "network": ("AVAILABLE", None),
+        "power": ("AVAILABLE", None),
         "queue": ("AVAILABLE", None),
     }
     assert first["agent_version"] == __version__
     assert [(fault["code"], fault["entry"]) for fault in first["faults"]] == [("HW-USB-01", "tap")]
     assert second["faults"] == []
+
+
+def test_scanner_that_is_used_is_a_part_and_its_fault_comes_before_its_last_test(
+    terminal: Terminal, site: RecordingSite
+) -> None:
+    def told(scanner_code: str | None) -> str | None:
+        terminal.tell_health("", scanner_code)
+        parts: dict[str, str | None] = {
+            part["name"]: part["code"] for part in site.heartbeats[-1]["components"]
+        }
+        return parts.get("scanner", "no such part")
+
+    assert [told(None), told(""), told("HW-USB-01")] == ["no such part", None, "HW-USB-01"]
+
+    detail = messages.Texts(en="cut", zh="截断")
+    save_result(terminal.folder, ScanResult(code="HW-SCN-04", detail=detail, at=datetime.now(UTC)))
+
+    assert [told(None), told(""), told("HW-USB-01")] == ["HW-SCN-04", "HW-SCN-04", "HW-USB-01"]
 
 
 def test_faults_that_could_not_be_told_are_told_the_next_time(

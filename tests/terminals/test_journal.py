@@ -105,3 +105,41 @@ def test_faults_are_told_once_and_kept_to_a_bound(journal: Journal) -> None:
     assert untold[0][1].detail == "10"
     journal.mark_faults_told(untold[-1][0])
     assert journal.list_untold_faults(limit=1)[0][1].detail == "210"
+
+
+def test_a_journal_of_version_1_is_brought_up_with_all_that_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    old = sqlite3.connect(file)
+    old.executescript((Path(__file__).parent / "journal_1.sql").read_text())
+    pending = redeem(1)
+    old.execute("insert into belonging values (?)", (str(TERMINAL),))
+    old.execute(
+        "insert into entry (sequence, id, type, amount, currency, occurred_at, state, content, body,"
+        " attempts) values (1, ?, 'redeem', 100, 'CNY', ?, 'unresolved', ?, ?, 2)",
+        (str(pending.id), AT.isoformat(), b"{}", messages.content(pending)),
+    )
+    old.execute("insert into batch values (1, 1, x'00', null, null)")
+    old.execute("insert into fault (code, at) values ('NET-SRV-01', ?)", (AT.isoformat(),))
+    old.execute("pragma user_version = 1")
+    old.commit()
+    old.close()
+
+    for _ in range(2):
+        journal = Journal(file, TERMINAL)
+        [entry] = journal.list_pending()
+        assert (entry.id, entry.state, entry.attempts) == (pending.id, "unresolved", 2)
+        assert entry.body == messages.content(pending)
+        assert journal.find_untold_batch() is not None
+        assert [fault.code for _, fault in journal.list_untold_faults()] == ["NET-SRV-01"]
+        assert len(journal.secret) == 32
+        journal.check()
+        journal.close()
+
+
+def test_a_mark_is_kept_across_restarts_and_is_not_another_journals(tmp_path: Path) -> None:
+    secrets = []
+    for name in ("one", "one", "other"):
+        journal = Journal(tmp_path / name, TERMINAL)
+        secrets.append(journal.secret)
+        journal.close()
+    assert secrets[0] == secrets[1] != secrets[2]

@@ -187,7 +187,7 @@ def test_bank_card_is_a_bare_uid(table: Table) -> None:
 def test_ntag424_without_a_proof_is_named_as_such(table: Table) -> None:
     card = table.card()
     assert isinstance(card, Ntag424)
-    card._files.pop(0xE104)
+    card.files.pop(0xE104)
 
     assert table.tap(card).card == UidCard(uid=card.uid.hex(), technology="ntag424", entry="tap")
 
@@ -212,7 +212,7 @@ def test_card_that_never_comes_to_an_end_is_given_up(table: Table) -> None:
     whole = table.card()
     assert isinstance(whole, Ntag424)
     endless = EndlessCard(
-        number=1, label="", uid=whole.uid, keys=whole._keys, files=whole._files, count=lambda: 1
+        number=1, label="", uid=whole.uid, keys=whole.keys, files=whole.files, count=lambda: 1
     )
     table.field.put(endless)
 

@@ -11,7 +11,8 @@ import pytest
 from prepaid.cards.crypto import SunForged, parse_sun, verify_sun
 from terminals.simulator.field import Collision, Field, VirtualCard
 from terminals.simulator.iso_dep import IsoDep
-from terminals.simulator.ntag424 import Ntag424, personalised_files
+from terminals.simulator.ntag424 import Ntag424
+from terminals.simulator.ntag424_files import personalised_files
 from terminals.simulator.sdm import SdmSettings, mirror
 from terminals.simulator.type_a import TypeACard
 from tests.terminals.card_table import KEY_FILE, KEY_META, URI_BASE, Table

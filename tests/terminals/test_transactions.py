@@ -7,7 +7,7 @@ import pytest
 
 from terminals import messages
 from terminals.connection import Connection
-from terminals.errors import AnswerUnknown, NothingSent, Refused
+from terminals.errors import AnswerUnknown, NothingSent, Refused, TornTap
 from terminals.results import result_of
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -82,8 +82,9 @@ def test_nothing_new_is_written_while_an_earlier_outcome_cannot_be_found(
 ) -> None:
     site.fates.extend(["lost"] * 4)
     first = terminal.transactions.redeem(CARD, 1250)
-    with pytest.raises(AnswerUnknown):
+    with pytest.raises(TornTap) as torn:
         terminal.transactions.redeem(CARD, 300)
+    assert (torn.value.code, torn.value.entry_id) == ("NFC-TORN-01", first.id)
     assert [entry.id for entry in terminal.journal.list_last(5)] == [first.id]
 
 

@@ -22,7 +22,16 @@ POLICY = {
     "manifest-src 'self'",
 }  # fmt: skip
 OPEN_TO_ALL = {"login", "set_language"}
-PAGES = ("/counter", "/cards", "/cards/new", "/till", "/office/terminals", "/office/exceptions", "/login")
+PAGES = (
+    "/counter",
+    "/cards",
+    "/cards/new",
+    "/till",
+    "/office/terminals",
+    "/office/exceptions",
+    "/office/approvals",
+    "/login",
+)
 
 
 def own_addresses() -> list[tuple[str, str]]:
@@ -76,7 +85,7 @@ def test_every_form_that_changes_something_posts_to_an_address(db: None) -> None
 
 
 def test_the_office_is_for_managers(desk: Desk) -> None:
-    for address in ("/office/terminals", "/office/exceptions"):
+    for address in ("/office/terminals", "/office/exceptions", "/office/approvals"):
         assert desk.client().get(address).status_code == 403
         assert open_desk(role="manager").client().get(address).status_code == 200
     page = desk.client().get("/counter").content.decode()

@@ -1,15 +1,12 @@
-"""The office: terminals and exceptions."""
+"""The office: exceptions."""
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from prepaid.settlement.exceptions import Finding, record
 from prepaid.settlement.models import SettlementException
-from prepaid.stores.models import Terminal, TerminalFault
 from tests.web.conftest import Desk, open_desk
 
 
@@ -47,29 +44,3 @@ def test_a_cashier_resolves_nothing(desk: Desk) -> None:
     assert desk.client().post(f"/office/exceptions/{found.id}", {"note": "mine"}).status_code == 403
     found.refresh_from_db()
     assert found.resolved_at is None
-
-
-@pytest.mark.parametrize(
-    ("fields", "word"),
-    [
-        ({}, "Never seen"),
-        ({"last_seen_at": "now"}, "Online"),
-        ({"last_seen_at": "long ago"}, "Silent"),
-        ({"last_seen_at": "now", "queue_count": 2}, "Unsent transactions"),
-        ({"state": "locked", "last_seen_at": "now"}, "Locked"),
-    ],
-)
-def test_a_terminal_is_told_in_one_word(manager: Desk, fields: dict[str, object], word: str) -> None:
-    now = timezone.now()
-    times = {"now": now, "long ago": now - timedelta(hours=1)}
-    Terminal.objects.update(state="retired")
-    values = {"state": "active"} | {name: times.get(str(value), value) for name, value in fields.items()}
-    Terminal.objects.filter(pk=manager.shop.terminal.pk).update(**values)
-    assert f">{word}</span>" in manager.client().get("/office/terminals").content.decode()
-
-
-def test_faults_are_listed(manager: Desk) -> None:
-    TerminalFault.objects.create(
-        terminal=manager.shop.terminal, code="reader_gone", at=timezone.now(), detail="usb"
-    )
-    assert "reader_gone" in manager.client().get("/office/terminals").content.decode()

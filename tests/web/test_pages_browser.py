@@ -22,7 +22,9 @@ PATHS = (
     "/cards/new",
     "/till",
     "/office/terminals",
+    "/office/offline",
     "/office/exceptions",
+    "/office/approvals",
     "/office/offers",
     "/office/offers/new",
 )

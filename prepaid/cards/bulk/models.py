@@ -145,6 +145,9 @@ class BulkLine(models.Model):
     number_lookup = models.BinaryField(max_length=32)
     pin_mac = models.BinaryField(max_length=32)
     qr_lookup = models.BinaryField(max_length=32, null=True)
+    # By which a terminal knows them on the hot list.
+    number_fingerprint = models.BinaryField(max_length=4)
+    qr_fingerprint = models.BinaryField(max_length=4, null=True)
     paid_minor = models.BigIntegerField()
     bonus_minor = models.BigIntegerField(default=0)
     # Through which day the value is valid; null follows the program (orders) or means for ever (imports).

@@ -8,111 +8,203 @@ import prepaid.identifiers
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Holder',
+            name="Holder",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('phone', models.CharField(blank=True, max_length=32)),
-                ('email', models.EmailField(blank=True, max_length=254)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("phone", models.CharField(blank=True, max_length=32)),
+                ("email", models.EmailField(blank=True, max_length=254)),
             ],
         ),
         migrations.CreateModel(
-            name='Program',
+            name="Program",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=16, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('name_zh', models.CharField(blank=True, max_length=80)),
-                ('currency', models.CharField(max_length=3)),
-                ('number_prefix', models.CharField(default='8600', max_length=8)),
-                ('load_single_max', models.BigIntegerField(blank=True, null=True)),
-                ('load_day_max', models.BigIntegerField(blank=True, null=True)),
-                ('redeem_single_max', models.BigIntegerField(blank=True, null=True)),
-                ('redeem_day_max', models.BigIntegerField(blank=True, null=True)),
-                ('balance_max', models.BigIntegerField(blank=True, null=True)),
-                ('card_valid_months', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('value_valid_months', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('consumption_order', models.CharField(choices=[('bonus_first', 'Bonus First'), ('paid_first', 'Paid First'), ('proportional', 'Proportional')], default='bonus_first', max_length=12)),
-                ('allowed_credentials', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), default=list, size=None)),
-                ('pin_above', models.BigIntegerField(blank=True, null=True)),
-                ('scope_store_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), blank=True, null=True, size=None)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=16, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("name_zh", models.CharField(blank=True, max_length=80)),
+                ("currency", models.CharField(max_length=3)),
+                ("number_prefix", models.CharField(default="8600", max_length=8)),
+                ("load_single_max", models.BigIntegerField(blank=True, null=True)),
+                ("load_day_max", models.BigIntegerField(blank=True, null=True)),
+                ("redeem_single_max", models.BigIntegerField(blank=True, null=True)),
+                ("redeem_day_max", models.BigIntegerField(blank=True, null=True)),
+                ("balance_max", models.BigIntegerField(blank=True, null=True)),
+                ("card_valid_months", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("value_valid_months", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "consumption_order",
+                    models.CharField(
+                        choices=[
+                            ("bonus_first", "Bonus First"),
+                            ("paid_first", "Paid First"),
+                            ("proportional", "Proportional"),
+                        ],
+                        default="bonus_first",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "allowed_credentials",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=16), default=list, size=None
+                    ),
+                ),
+                ("pin_above", models.BigIntegerField(blank=True, null=True)),
+                (
+                    "scope_store_ids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.UUIDField(), blank=True, null=True, size=None
+                    ),
+                ),
             ],
             options={
-                'ordering': ('code',),
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='Card',
+            name="Card",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('last_four', models.CharField(max_length=4)),
-                ('state', models.CharField(choices=[('issued', 'Issued'), ('active', 'Active'), ('blocked', 'Blocked'), ('lost', 'Lost'), ('closed', 'Closed')], default='issued', max_length=8)),
-                ('expires_on', models.DateField(blank=True, null=True)),
-                ('issued_at', models.DateTimeField()),
-                ('issued_store_id', models.UUIDField(null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cards', to='cards.account')),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='cards.program')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("last_four", models.CharField(max_length=4)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("issued", "Issued"),
+                            ("active", "Active"),
+                            ("blocked", "Blocked"),
+                            ("lost", "Lost"),
+                            ("closed", "Closed"),
+                        ],
+                        default="issued",
+                        max_length=8,
+                    ),
+                ),
+                ("expires_on", models.DateField(blank=True, null=True)),
+                ("issued_at", models.DateTimeField()),
+                ("issued_store_id", models.UUIDField(null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="cards", to="cards.account"
+                    ),
+                ),
+                (
+                    "program",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="cards.program"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CardEvent',
+            name="CardEvent",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('from_state', models.CharField(blank=True, max_length=8)),
-                ('to_state', models.CharField(max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('actor', models.CharField(max_length=64)),
-                ('at', models.DateTimeField()),
-                ('card', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='cards.card')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("from_state", models.CharField(blank=True, max_length=8)),
+                ("to_state", models.CharField(max_length=8)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("actor", models.CharField(max_length=64)),
+                ("at", models.DateTimeField()),
+                (
+                    "card",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="cards.card"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('at',),
+                "ordering": ("at",),
             },
         ),
         migrations.AddField(
-            model_name='account',
-            name='holder',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='cards.holder'),
+            model_name="account",
+            name="holder",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="cards.holder"
+            ),
         ),
         migrations.AddField(
-            model_name='account',
-            name='program',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='cards.program'),
+            model_name="account",
+            name="program",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="cards.program"),
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('method', models.CharField(choices=[('number', 'Number'), ('sun', 'Sun'), ('qr', 'Qr'), ('uid', 'Uid')], max_length=16)),
-                ('lookup', models.BinaryField(max_length=32)),
-                ('counter', models.BigIntegerField(default=-1)),
-                ('key_version', models.PositiveSmallIntegerField(default=0)),
-                ('pin_mac', models.BinaryField(max_length=32, null=True)),
-                ('pin_failures', models.PositiveSmallIntegerField(default=0)),
-                ('pin_tries_max', models.PositiveSmallIntegerField(default=5)),
-                ('card', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='cards.card')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("number", "Number"), ("sun", "Sun"), ("qr", "Qr"), ("uid", "Uid")],
+                        max_length=16,
+                    ),
+                ),
+                ("lookup", models.BinaryField(max_length=32)),
+                ("counter", models.BigIntegerField(default=-1)),
+                ("key_version", models.PositiveSmallIntegerField(default=0)),
+                ("pin_mac", models.BinaryField(max_length=32, null=True)),
+                ("pin_failures", models.PositiveSmallIntegerField(default=0)),
+                ("pin_tries_max", models.PositiveSmallIntegerField(default=5)),
+                (
+                    "card",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credentials",
+                        to="cards.card",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('method', 'lookup'), name='cards_credential_lookup')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("method", "lookup"), name="cards_credential_lookup")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='card',
-            index=models.Index(fields=['last_four'], name='cards_card_last_fo_216221_idx'),
+            model_name="card",
+            index=models.Index(fields=["last_four"], name="cards_card_last_fo_216221_idx"),
         ),
     ]

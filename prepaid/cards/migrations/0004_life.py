@@ -23,7 +23,6 @@ create trigger never_truncated before truncate on cards_cardevent
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("ledger", "0001_tables"),
         ("cards", "0003_offers"),
@@ -31,50 +30,70 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterModelOptions(
-            name='cardevent',
-            options={'ordering': ('at', 'id')},
+            name="cardevent",
+            options={"ordering": ("at", "id")},
         ),
         migrations.AddField(
-            model_name='card',
-            name='replaces',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='cards.card'),
+            model_name="card",
+            name="replaces",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="replaced_by",
+                to="cards.card",
+            ),
         ),
         migrations.AddField(
-            model_name='cardevent',
-            name='change',
+            model_name="cardevent",
+            name="change",
             field=models.CharField(blank=True, max_length=16),
         ),
         migrations.AddField(
-            model_name='cardevent',
-            name='from_holder',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cards.holder'),
+            model_name="cardevent",
+            name="from_holder",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="cards.holder"
+            ),
         ),
         migrations.AddField(
-            model_name='cardevent',
-            name='to_holder',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cards.holder'),
+            model_name="cardevent",
+            name="to_holder",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="cards.holder"
+            ),
         ),
         migrations.AddField(
-            model_name='cardevent',
-            name='transaction_id',
+            model_name="cardevent",
+            name="transaction_id",
             field=models.UUIDField(null=True),
         ),
         migrations.AddField(
-            model_name='program',
-            name='moves_to',
-            field=models.CharField(choices=[('any', 'Any'), ('same_program', 'Same Program'), ('nothing', 'Nothing')], default='any', max_length=12),
+            model_name="program",
+            name="moves_to",
+            field=models.CharField(
+                choices=[("any", "Any"), ("same_program", "Same Program"), ("nothing", "Nothing")],
+                default="any",
+                max_length=12,
+            ),
         ),
         migrations.AddField(
-            model_name='program',
-            name='reactivates_expired',
+            model_name="program",
+            name="reactivates_expired",
             field=models.BooleanField(default=False),
         ),
         migrations.AddIndex(
-            model_name='cardevent',
-            index=models.Index(condition=models.Q(('transaction_id__isnull', False)), fields=['transaction_id'], name='cards_event_transaction'),
+            model_name="cardevent",
+            index=models.Index(
+                condition=models.Q(("transaction_id__isnull", False)),
+                fields=["transaction_id"],
+                name="cards_event_transaction",
+            ),
         ),
         migrations.RunSQL(NAME_CHANGES, migrations.RunSQL.noop),
         # Rows that wait for their foreign key would stand in the way of the next change of the table.
-        migrations.RunSQL("set constraints all immediate; set constraints all deferred", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "set constraints all immediate; set constraints all deferred", migrations.RunSQL.noop
+        ),
         migrations.RunSQL(APPEND_ONLY, migrations.RunSQL.noop),
     ]

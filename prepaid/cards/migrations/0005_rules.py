@@ -12,137 +12,186 @@ from prepaid.ledger.loading import read_tables
 
 
 def load(apps: Any, schema_editor: object) -> None:
-    models = {name: apps.get_model('cards', name) for name in ('RuleSet', 'Rule', 'InterestRate')}
+    models = {name: apps.get_model("cards", name) for name in ("RuleSet", "Rule", "InterestRate")}
     load_presets(at=timezone.now(), **models)
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
         ("cards", "0004_life"),
-        ('ledger', '0001_tables'),
+        ("ledger", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InterestRate',
+            name="InterestRate",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32)),
-                ('effective_from', models.DateField()),
-                ('revision', models.PositiveSmallIntegerField(default=1)),
-                ('rate_ppm', models.PositiveIntegerField()),
-                ('article', models.CharField(max_length=120)),
-                ('article_zh', models.CharField(max_length=120)),
-                ('source', models.CharField(choices=[('v', 'Primary'), ('s', 'Secondary'), ('c', 'To Be Checked')], max_length=1)),
-                ('recorded_at', models.DateTimeField()),
-                ('recorded_by', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=32)),
+                ("effective_from", models.DateField()),
+                ("revision", models.PositiveSmallIntegerField(default=1)),
+                ("rate_ppm", models.PositiveIntegerField()),
+                ("article", models.CharField(max_length=120)),
+                ("article_zh", models.CharField(max_length=120)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("v", "Primary"), ("s", "Secondary"), ("c", "To Be Checked")], max_length=1
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                ("recorded_by", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('field', models.CharField(max_length=40)),
-                ('effective_from', models.DateField()),
-                ('revision', models.PositiveSmallIntegerField(default=1)),
-                ('value', models.JSONField(null=True)),
-                ('article', models.CharField(max_length=120)),
-                ('article_zh', models.CharField(max_length=120)),
-                ('source', models.CharField(choices=[('v', 'Primary'), ('s', 'Secondary'), ('c', 'To Be Checked')], max_length=1)),
-                ('text', models.CharField(max_length=300)),
-                ('text_zh', models.CharField(max_length=300)),
-                ('recorded_at', models.DateTimeField()),
-                ('recorded_by', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("field", models.CharField(max_length=40)),
+                ("effective_from", models.DateField()),
+                ("revision", models.PositiveSmallIntegerField(default=1)),
+                ("value", models.JSONField(null=True)),
+                ("article", models.CharField(max_length=120)),
+                ("article_zh", models.CharField(max_length=120)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("v", "Primary"), ("s", "Secondary"), ("c", "To Be Checked")], max_length=1
+                    ),
+                ),
+                ("text", models.CharField(max_length=300)),
+                ("text_zh", models.CharField(max_length=300)),
+                ("recorded_at", models.DateTimeField()),
+                ("recorded_by", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='RuleSet',
+            name="RuleSet",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('name_zh', models.CharField(max_length=80)),
-                ('jurisdiction', models.CharField(blank=True, max_length=8)),
-                ('card_class', models.CharField(choices=[('registered', 'Registered'), ('bearer', 'Bearer'), ('any', 'Any')], max_length=10)),
-                ('currency', models.CharField(blank=True, max_length=3)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=32, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("name_zh", models.CharField(max_length=80)),
+                ("jurisdiction", models.CharField(blank=True, max_length=8)),
+                (
+                    "card_class",
+                    models.CharField(
+                        choices=[("registered", "Registered"), ("bearer", "Bearer"), ("any", "Any")],
+                        max_length=10,
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, max_length=3)),
             ],
             options={
-                'ordering': ('code',),
+                "ordering": ("code",),
             },
         ),
         migrations.AddField(
-            model_name='holder',
-            name='agent_id_number_sealed',
+            model_name="holder",
+            name="agent_id_number_sealed",
             field=models.BinaryField(max_length=128, null=True),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='agent_name',
+            model_name="holder",
+            name="agent_name",
             field=models.CharField(blank=True, max_length=120),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='agent_phone',
+            model_name="holder",
+            name="agent_phone",
             field=models.CharField(blank=True, max_length=32),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='id_document',
+            model_name="holder",
+            name="id_document",
             field=models.CharField(blank=True, max_length=16),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='id_number_lookup',
+            model_name="holder",
+            name="id_number_lookup",
             field=models.BinaryField(max_length=32, null=True, unique=True),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='id_number_sealed',
+            model_name="holder",
+            name="id_number_sealed",
             field=models.BinaryField(max_length=128, null=True),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='id_number_tail',
+            model_name="holder",
+            name="id_number_tail",
             field=models.CharField(blank=True, max_length=4),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='identified_at',
+            model_name="holder",
+            name="identified_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='identified_by',
+            model_name="holder",
+            name="identified_by",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='holder',
-            name='kind',
-            field=models.CharField(choices=[('person', 'Person'), ('organisation', 'Organisation')], default='person', max_length=12),
+            model_name="holder",
+            name="kind",
+            field=models.CharField(
+                choices=[("person", "Person"), ("organisation", "Organisation")],
+                default="person",
+                max_length=12,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='holder',
-            constraint=models.CheckConstraint(condition=models.Q(('identified_at', None), models.Q(('id_number_lookup__isnull', False), ('id_number_sealed__isnull', False)), _connector='OR'), name='cards_holder_identified_by_a_number'),
+            model_name="holder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("identified_at", None),
+                    models.Q(("id_number_lookup__isnull", False), ("id_number_sealed__isnull", False)),
+                    _connector="OR",
+                ),
+                name="cards_holder_identified_by_a_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='interestrate',
-            constraint=models.UniqueConstraint(fields=('code', 'effective_from', 'revision'), name='cards_interestrate_once'),
+            model_name="interestrate",
+            constraint=models.UniqueConstraint(
+                fields=("code", "effective_from", "revision"), name="cards_interestrate_once"
+            ),
         ),
         migrations.AddField(
-            model_name='rule',
-            name='rule_set',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='cards.ruleset'),
+            model_name="rule",
+            name="rule_set",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="rules", to="cards.ruleset"
+            ),
         ),
         migrations.AddField(
-            model_name='program',
-            name='rule_set',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='cards.ruleset'),
+            model_name="program",
+            name="rule_set",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="cards.ruleset"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.UniqueConstraint(fields=('rule_set', 'field', 'effective_from', 'revision'), name='cards_rule_once'),
+            model_name="rule",
+            constraint=models.UniqueConstraint(
+                fields=("rule_set", "field", "effective_from", "revision"), name="cards_rule_once"
+            ),
         ),
-        migrations.RunSQL(read_tables('cards/sql/tables/0005_rules.sql')),
+        migrations.RunSQL(read_tables("cards/sql/tables/0005_rules.sql")),
         migrations.RunPython(load, migrations.RunPython.noop),
     ]

@@ -9,7 +9,7 @@ from prepaid.ledger.loading import read_tables
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0005_rules"),
+        ("cards", "0008_hot_list"),
     ]
 
     operations = [
@@ -61,6 +61,8 @@ class Migration(migrations.Migration):
                 ("number_lookup", models.BinaryField(max_length=32)),
                 ("pin_mac", models.BinaryField(max_length=32)),
                 ("qr_lookup", models.BinaryField(max_length=32, null=True)),
+                ('number_fingerprint', models.BinaryField(max_length=4)),
+                ('qr_fingerprint', models.BinaryField(max_length=4, null=True)),
                 ("paid_minor", models.BigIntegerField()),
                 ("bonus_minor", models.BigIntegerField(default=0)),
                 ("expires_on", models.DateField(null=True)),

@@ -15,7 +15,12 @@ def open_new_kinds(apps: Any, schema_editor: Any) -> None:
                 cursor.execute(
                     "insert into ledger_general_account (id, kind, owner_id, currency) "
                     "values (%s, %s, %s, %s) on conflict (id) do nothing",
-                    [general_account_id(kind, owner_id=owner_id, currency=currency), kind, owner_id, currency],
+                    [
+                        general_account_id(kind, owner_id=owner_id, currency=currency),
+                        kind,
+                        owner_id,
+                        currency,
+                    ],
                 )
 
 

@@ -20,7 +20,7 @@ def open_migration_accounts(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0005_moves")]
+    dependencies = [("ledger", "0006_shortfall")]
     operations = [
         migrations.RunSQL(read_tables("ledger/sql/tables/0008_bulk.sql")),
         migrations.RunPython(open_migration_accounts, migrations.RunPython.noop),

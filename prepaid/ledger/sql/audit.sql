@@ -144,9 +144,13 @@ select 'answer', answer.id::text, 'approved and told a hash, but no transaction 
 from ledger_answer as answer
 left join ledger_transaction as transaction
     on transaction.account_id = answer.account_id and transaction.position = answer.position and transaction.id = answer.id
+-- What it brought in may have gone to a shortfall in the same commit: the balance told is the one after that.
+left join ledger_transaction as recovery
+    on recovery.account_id = transaction.account_id and recovery.position = transaction.position + 1
+    and recovery.type = 'recovery' and recovery.original_id = transaction.id
 where answer.hash is not null
     and (transaction.id is null or transaction.hash <> answer.hash or transaction.amount <> answer.approved_amount
-         or transaction.balance_after <> answer.balance);
+         or transaction.balance_after - coalesce(recovery.amount, 0) <> answer.balance);
 
 -- name: daily_sums_and_outbox_are_the_transactions
 with told as (
@@ -182,7 +186,7 @@ left join lateral (
     where transfer.account_id = lot.account_id and transfer.position = lot.position and transfer.lot_no = lot.lot_no
 ) as made on true
 where lot.lot_no is null or lot.amount is distinct from made.amount or (lot.bonus and lot.campaign = '') or (
-    (lot.bonus is distinct from (made.kind = 'promotion') or (not lot.bonus and lot.tender is distinct from made.kind))
+    ((made.kind <> 'adjustment' and lot.bonus is distinct from (made.kind = 'promotion')) or (not lot.bonus and lot.tender is distinct from made.kind))
     and not exists (select from ledger_lot_source as source where source.account_id = lot.account_id and source.lot_no = lot.lot_no));
 
 -- name: posted_transaction_has_its_answer
@@ -334,6 +338,32 @@ from ledger_counted as counted
 left join ledger_transaction as posted using (account_id, position)
 where posted.id is null;
 
+-- name: adjustment_and_unlinked_refund_are_approved
+-- Nothing is given or taken by hand without an approval that was carried out under its id: of its amount and account,
+-- by one below the program's amount, above it by two persons.
+select 'transaction', format('%s/%s %s', transaction.account_id, transaction.position, transaction.id),
+    case
+        when approval.id is null then format('%s of %s without an approval', transaction.type, transaction.amount)
+        else format('%s of %s by %s, approved by %s: %s of %s', transaction.type, transaction.amount, approval.asked_by,
+            approval.decided_by, approval.verdict, approval.amount)
+    end
+from ledger_transaction as transaction
+left join ledger_approval as approval
+    on approval.transaction_id = transaction.id and approval.verdict in ('alone', 'approved') and approval.outcome = 'executed'
+where (transaction.type in ('adjust_up', 'adjust_down') or (transaction.type = 'refund' and transaction.original_id is null))
+    and (approval.id is null or approval.amount <> transaction.amount or approval.account_id <> transaction.account_id
+        or approval.kind <> case when transaction.type = 'refund' then 'refund_unlinked' else 'adjust' end
+        or (approval.verdict = 'alone' and approval.amount > approval.alone_max)
+        or (approval.verdict = 'approved' and approval.decided_by_user is not distinct from approval.asked_by_user));
+
+-- name: approval_is_concluded_with_its_decision
+-- What was approved was carried out or declined in the same commit; what moves value was posted where it was carried out.
+select 'approval', approval.id::text, format('%s, outcome %s', approval.verdict, coalesce(approval.outcome, 'none'))
+from ledger_approval as approval
+left join ledger_answer as answer on answer.id = approval.transaction_id and answer.outcome = 'approved'
+where approval.verdict in ('alone', 'approved') and (approval.outcome is null or (
+    approval.outcome = 'executed' and approval.kind in ('adjust', 'refund_unlinked', 'card_return') and answer.id is null));
+
 -- name: bonus_is_paid_once
 -- Each part that is paid is one transaction under its own id, and each such transaction is a part of a load's bonus.
 select 'bonus', format('%s/%s %s', coalesce(bonus.account_id, posted.account_id), coalesce(bonus.load_id, posted.original_id), coalesce(bonus.id, posted.id)),
@@ -343,7 +373,7 @@ full join (
     select account_id, id, original_id, count(*) as count, sum(amount) as amount
     from ledger_transaction where type = 'bonus' group by account_id, id, original_id
 ) as posted on posted.account_id = bonus.account_id and posted.id = bonus.id and posted.original_id = bonus.load_id
-where bonus.id is null or bonus.id <> ledger_derived_id(bonus.load_id, bonus.number)
+where bonus.id is null or bonus.id <> ledger_derived_id(bonus.load_id, bonus.number::text)
     or coalesce(posted.count, 0) <> case when bonus.resolution = 'paid' then 1 else 0 end
     or (posted.count = 1 and posted.amount <> bonus.amount);
 
@@ -366,3 +396,40 @@ where (load.undone and bonus.resolution is null) or part.undone <> (load.undone 
 select 'account', account.id::text, format('held %s, balance %s', account.held, account.balance)
 from ledger_account as account
 where account.held > 0 and not ledger_holds_are_covered(account.id, account.lots);
+
+-- name: shortfall_is_the_sum_of_open_shortfalls
+select 'account', account.id::text, format('owes %s, open shortfalls %s', account.shortfall, coalesce(open.amount, 0))
+from ledger_account as account
+left join (
+    select account_id, sum(amount - recovered) as amount from ledger_shortfall group by account_id
+) as open on open.account_id = account.id
+where account.shortfall <> coalesce(open.amount, 0);
+
+-- name: shortfall_is_the_sum_of_its_transfers
+-- Lent by a general account of the kind, and given back to it.
+select 'account', account.id::text, format('owes %s, transfers %s', account.shortfall, coalesce(moved.amount, 0))
+from ledger_account as account
+left join (
+    select transfer.account_id,
+        sum(case when transfer.credit_account = transfer.account_id then transfer.amount else -transfer.amount end) as amount
+    from ledger_transfer as transfer
+    join ledger_transaction as transaction using (account_id, position)
+    join ledger_general_account as lender
+        on lender.id in (transfer.debit_account, transfer.credit_account) and lender.kind = 'shortfall'
+    where transaction.type in ('shortfall', 'recovery')
+    group by transfer.account_id
+) as moved on moved.account_id = account.id
+where account.shortfall <> coalesce(moved.amount, 0);
+
+-- name: advice_is_posted_once
+-- Recorded, never declined: an approved answer and one transaction of that amount, and what was lacking stands as owed.
+select 'advice', advice.id::text,
+    format('%s of %s, posted %s times; lacked %s, lent %s', advice.type, advice.amount, count(transaction.id), advice.shortfall,
+        coalesce(min(lent.amount), 0))
+from ledger_advice as advice
+left join ledger_transaction as transaction
+    on transaction.account_id = advice.account_id and transaction.id = advice.id and transaction.type = advice.type
+    and transaction.amount = advice.amount
+left join ledger_shortfall as lent on lent.account_id = advice.account_id and lent.original_id = advice.id
+group by advice.id
+having count(transaction.id) <> 1 or advice.shortfall <> coalesce(min(lent.amount), 0);

@@ -27,8 +27,9 @@ from prepaid.stored_value.requests import Origin, Request
 CHUNK_LINES = 5_000
 CAMPAIGN = "migration"
 _COLUMNS = (
-    "bulk_id", "line", "last_four", "number_lookup", "pin_mac", "qr_lookup", "paid_minor", "bonus_minor",
-    "expires_on", "card_state", "external_id", "holder_name", "holder_phone",
+    "bulk_id", "line", "last_four", "number_lookup", "pin_mac", "qr_lookup", "number_fingerprint",
+    "qr_fingerprint", "paid_minor", "bonus_minor", "expires_on", "card_state", "external_id",
+    "holder_name", "holder_phone",
 )  # fmt: skip
 _LOADED = "%s, %s::int, %s::int, %s, %s, %s, %s, %s, %s, %s"
 # A chunk takes as long as it takes; it holds locks of its own cards alone.
@@ -86,6 +87,8 @@ def _with_secrets(
         lookup,
         keys.pin_mac(lookup, pin),
         keys.qr_lookup(qr) if qr else None,
+        keys.fingerprint("number", number.encode()),
+        keys.fingerprint("qr", qr.encode()) if qr else None,
         line.paid_minor,
         line.bonus_minor,
         line.expires_on,

@@ -10,7 +10,6 @@ import prepaid.identifiers
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,122 +18,234 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Store',
+            name="Store",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=16, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('name_zh', models.CharField(blank=True, max_length=80)),
-                ('currency', models.CharField(max_length=3)),
-                ('timezone', models.CharField(default='Asia/Shanghai', max_length=64)),
-                ('day_starts_at', models.TimeField(default=datetime.time(0, 0), help_text='Local time at which the business date changes.')),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=16, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("name_zh", models.CharField(blank=True, max_length=80)),
+                ("currency", models.CharField(max_length=3)),
+                ("timezone", models.CharField(default="Asia/Shanghai", max_length=64)),
+                (
+                    "day_starts_at",
+                    models.TimeField(
+                        default=datetime.time(0, 0),
+                        help_text="Local time at which the business date changes.",
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('code',),
+                "ordering": ("code",),
             },
         ),
         migrations.CreateModel(
-            name='Terminal',
+            name="Terminal",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=40)),
-                ('public_key', models.BinaryField(max_length=32)),
-                ('state', models.CharField(choices=[('active', 'Active'), ('standby', 'Standby'), ('locked', 'Locked'), ('retired', 'Retired')], default='active', max_length=8)),
-                ('platform', models.CharField(blank=True, max_length=120)),
-                ('enrolled_at', models.DateTimeField()),
-                ('closed_through_sequence', models.BigIntegerField(default=0)),
-                ('agent_version', models.CharField(blank=True, max_length=32)),
-                ('files_hash', models.CharField(blank=True, max_length=128)),
-                ('last_seen_at', models.DateTimeField(null=True)),
-                ('clock_offset_ms', models.BigIntegerField(null=True)),
-                ('queue_count', models.PositiveIntegerField(default=0)),
-                ('queue_amount_minor', models.BigIntegerField(default=0)),
-                ('queue_oldest_at', models.DateTimeField(null=True)),
-                ('components', models.JSONField(default=list)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terminals', to='stores.store')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=40)),
+                ("public_key", models.BinaryField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "Active"),
+                            ("standby", "Standby"),
+                            ("locked", "Locked"),
+                            ("retired", "Retired"),
+                        ],
+                        default="active",
+                        max_length=8,
+                    ),
+                ),
+                ("platform", models.CharField(blank=True, max_length=120)),
+                ("enrolled_at", models.DateTimeField()),
+                ("closed_through_sequence", models.BigIntegerField(default=0)),
+                ("agent_version", models.CharField(blank=True, max_length=32)),
+                ("files_hash", models.CharField(blank=True, max_length=128)),
+                ("last_seen_at", models.DateTimeField(null=True)),
+                ("clock_offset_ms", models.BigIntegerField(null=True)),
+                ("queue_count", models.PositiveIntegerField(default=0)),
+                ("queue_amount_minor", models.BigIntegerField(default=0)),
+                ("queue_oldest_at", models.DateTimeField(null=True)),
+                ("components", models.JSONField(default=list)),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="terminals",
+                        to="stores.store",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('store', 'name'),
+                "ordering": ("store", "name"),
             },
         ),
         migrations.CreateModel(
-            name='Tap',
+            name="Tap",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('card_id', models.UUIDField(null=True)),
-                ('method', models.CharField(max_length=16)),
-                ('lookup', models.BinaryField(max_length=32, null=True)),
-                ('counter', models.BigIntegerField(null=True)),
-                ('key_version', models.PositiveSmallIntegerField(default=0)),
-                ('at', models.DateTimeField()),
-                ('terminal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='stores.terminal')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("card_id", models.UUIDField(null=True)),
+                ("method", models.CharField(max_length=16)),
+                ("lookup", models.BinaryField(max_length=32, null=True)),
+                ("counter", models.BigIntegerField(null=True)),
+                ("key_version", models.PositiveSmallIntegerField(default=0)),
+                ("at", models.DateTimeField()),
+                (
+                    "terminal",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="stores.terminal"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code_hash', models.BinaryField(max_length=32, unique=True)),
-                ('terminal_name', models.CharField(blank=True, max_length=40)),
-                ('standby', models.BooleanField(default=False)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='stores.store')),
-                ('terminal', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, to='stores.terminal')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code_hash", models.BinaryField(max_length=32, unique=True)),
+                ("terminal_name", models.CharField(blank=True, max_length=40)),
+                ("standby", models.BooleanField(default=False)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                ("store", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="stores.store")),
+                (
+                    "terminal",
+                    models.OneToOneField(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to="stores.terminal"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TerminalFault',
+            name="TerminalFault",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=32)),
-                ('at', models.DateTimeField()),
-                ('entry', models.CharField(blank=True, max_length=8)),
-                ('operator', models.CharField(blank=True, max_length=32)),
-                ('detail', models.CharField(blank=True, max_length=500)),
-                ('terminal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='faults', to='stores.terminal')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("code", models.CharField(max_length=32)),
+                ("at", models.DateTimeField()),
+                ("entry", models.CharField(blank=True, max_length=8)),
+                ("operator", models.CharField(blank=True, max_length=32)),
+                ("detail", models.CharField(blank=True, max_length=500)),
+                (
+                    "terminal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="faults",
+                        to="stores.terminal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at',),
+                "ordering": ("-at",),
             },
         ),
         migrations.CreateModel(
-            name='Till',
+            name="Till",
             fields=[
-                ('id', models.UUIDField(default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=40)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tills', to='stores.store')),
-                ('terminal', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='till', to='stores.terminal')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=prepaid.identifiers.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=40)),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tills", to="stores.store"
+                    ),
+                ),
+                (
+                    "terminal",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="till",
+                        to="stores.terminal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('store', 'name'),
+                "ordering": ("store", "name"),
             },
         ),
         migrations.CreateModel(
-            name='Staff',
+            name="Staff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=32, unique=True)),
-                ('role', models.CharField(choices=[('cashier', 'Cashier'), ('manager', 'Manager')], default='cashier', max_length=8)),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='staff', to=settings.AUTH_USER_MODEL)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff', to='stores.store')),
-                ('till', models.ForeignKey(blank=True, help_text='Where this person works now.', null=True, on_delete=django.db.models.deletion.SET_NULL, to='stores.till')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=32, unique=True)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("cashier", "Cashier"), ("manager", "Manager")],
+                        default="cashier",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="staff",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="staff", to="stores.store"
+                    ),
+                ),
+                (
+                    "till",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Where this person works now.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="stores.till",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'staff',
+                "verbose_name_plural": "staff",
             },
         ),
         migrations.AddConstraint(
-            model_name='terminal',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='stores_terminal_name'),
+            model_name="terminal",
+            constraint=models.UniqueConstraint(fields=("store", "name"), name="stores_terminal_name"),
         ),
         migrations.AddConstraint(
-            model_name='terminalfault',
-            constraint=models.UniqueConstraint(fields=('terminal', 'code', 'at'), name='stores_fault_once'),
+            model_name="terminalfault",
+            constraint=models.UniqueConstraint(fields=("terminal", "code", "at"), name="stores_fault_once"),
         ),
         migrations.AddConstraint(
-            model_name='till',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='stores_till_name'),
+            model_name="till",
+            constraint=models.UniqueConstraint(fields=("store", "name"), name="stores_till_name"),
         ),
     ]

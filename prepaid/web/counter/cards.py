@@ -27,8 +27,8 @@ from prepaid.web.counter.finding import find_card, search_cards
 from prepaid.web.counter.words import STATE_NAMES, STATE_TONES
 
 CARDS_PER_PAGE = 25
-# Anybody may stop a card; to let it run again is a manager's decision.
-CHANGES_OF_MANAGERS: tuple[Change, ...] = ("unblock", "recover")
+# Anybody may stop a card; to let it run again is a manager's decision. Unblocking is asked for (asking.py).
+CHANGES_OF_MANAGERS: tuple[Change, ...] = ("recover",)
 CHANGES_OF_STAFF: tuple[Change, ...] = ("block", "report_lost")
 
 
@@ -60,7 +60,7 @@ def cards(request: StaffRequest, place: Place) -> HttpResponse:
 @require_POST
 @at_a_till
 def change(request: StaffRequest, place: Place, card_id: UUID) -> HttpResponse:
-    """Block, unblock, report lost or recover a card, with a reason."""
+    """Block a card, report it lost or recover it, with a reason."""
     wanted = _change_of(request.POST.get("change", ""))
     reason = request.POST.get("reason", "").strip()[:200]
     if wanted is None:
@@ -79,7 +79,6 @@ def change(request: StaffRequest, place: Place, card_id: UUID) -> HttpResponse:
         return redirect("counter_card", card_id)
     done = {
         "block": _("The card is blocked. It takes no money until a manager unblocks it."),
-        "unblock": _("The card is active again."),
         "report_lost": _("The card is reported lost. Its value stays on the account."),
         "recover": _("The card was found and is active again."),
     }

@@ -10,12 +10,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from prepaid.cards import numbers
+from prepaid.cards import numbers, pay_codes
 from prepaid.identifiers import RRN_LENGTH, ids_of_rrn
 from prepaid.money import Money, parse_amount
 
 Sign = Literal["+", "-", "*", "/", ""]
-SoughtBy = Literal["number", "qr", "uid", "rrn"]
+SoughtBy = Literal["number", "qr", "pay_code", "uid", "rrn"]
 # Signs and points as input methods and phones write them.
 _FOLDED = str.maketrans(
     {"−": "-", "–": "-", "—": "-", "＋": "+", "。": ".", "，": ",", "·": ".", "×": "*", "÷": "/"}
@@ -80,13 +80,18 @@ def _list_tails(plain: str) -> list[Sought]:
     run = re.search(r"[\d ]+$", plain)
     digits = run[0].replace(" ", "") if run else ""
     found = []
-    for length in range(numbers.NUMBER_DIGITS_MAX, numbers.NUMBER_DIGITS_MIN - 1, -1):
+    for length in (
+        numbers.PAY_CODE_DIGITS,
+        *range(numbers.NUMBER_DIGITS_MAX, numbers.NUMBER_DIGITS_MIN - 1, -1),
+    ):
         if length <= len(digits) and (kind := _kind_of_digits(digits[-length:])) is not None:
             found.append(Sought(*kind, is_tail=True))
     return found
 
 
 def _kind_of_digits(text: str) -> tuple[SoughtBy, str] | None:
+    if pay_codes.parse_code(text) is not None:
+        return "pay_code", numbers.digits_of(text)
     code = numbers.parse_qr(text)
     if code is not None:
         return "qr", code

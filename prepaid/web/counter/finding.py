@@ -8,12 +8,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from prepaid.cards.keys import site_keys
 from prepaid.cards.models import Card
+from prepaid.cards.presentation import present
 from prepaid.identifiers import ids_of_rrn
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.web.counter.commands import Sought
+from terminals import messages
 
 LISTED_MAX = 500
 
@@ -62,6 +65,20 @@ def _find(sought: Sought) -> Card | None:
         case "qr":
             return _by_credential(
                 Q(credentials__method="qr", credentials__lookup=keys.qr_lookup(sought.text))
+            )
+        case "pay_code":
+            # Fresh, proven and not spent: it opens the card, and is left good for a terminal.
+            shown = present(messages.PayCodeCard(code=sought.text), at=timezone.now())
+            return (
+                None
+                if shown.refusal
+                else _by_credential(
+                    Q(
+                        credentials__method="pay_code",
+                        credentials__lookup=shown.lookup,
+                        credentials__counter__lt=shown.counter,
+                    )
+                )
             )
         case "uid":
             uid = bytes.fromhex(sought.text)

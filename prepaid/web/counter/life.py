@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,15 +27,29 @@ from prepaid.cards.pins import NewSecrets, set_pin
 from prepaid.cards.reassign import reassign
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
+from prepaid.stored_value.approvals.errors import AlreadyAsked
+from prepaid.stored_value.approvals.listing import count_pending_of
+from prepaid.stored_value.approvals.payloads import CardReturn
+from prepaid.stored_value.approvals.service import ask, foresee
 from prepaid.stored_value.issue import AlreadyBound
 from prepaid.stored_value.replace import exchange, replace
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.acts import Act, find_act, list_acts
+from prepaid.web.counter.asks import list_asks
 from prepaid.web.counter.issuing import draw_code, find_new_tap
 from prepaid.web.counter.life_forms import FORMS, LifeForm
-from prepaid.web.counter.life_posting import look, posting_of, request_of, take_amounts
+from prepaid.web.counter.life_posting import (
+    Look,
+    Sum,
+    look,
+    posting_of,
+    request_of,
+    return_of,
+    take_amounts,
+)
 from prepaid.web.counter.screen import OpenCard, open_card, refusal_of
 from prepaid.web.counter.stream import last_tap_id
+from prepaid.web.counter.words import DESTINATION_NAMES
 
 MOVES_VALUE = ("move", "merge", "cash-out", "close")
 
@@ -63,8 +78,12 @@ class Slip:
 def card_life(request: StaffRequest, place: Place, card_id: UUID) -> HttpResponse:
     """List what can be done with a card."""
     opened = _open(card_id, place)
-    acts = list_acts(opened.card, opened.balance)
-    return _show(request, place, opened, {"acts": acts})
+    shown = {
+        "acts": list_acts(opened.card, opened.balance),
+        "asks": list_asks(opened.balance),
+        "waiting": count_pending_of(card_id, timezone.now()),
+    }
+    return _show(request, place, opened, shown)
 
 
 @never_cache
@@ -138,6 +157,10 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
     confirmed = bool(request.POST.get("confirmed"))
     if act.code == "close" and not confirmed:
         take_amounts(place, opened.card, asked)
+    if act.code == "close":
+        payload = return_of(opened.card, asked)
+        if foresee(payload, staff=place.staff).second_needed:
+            return _ask_second(request, place, opened, act, form, payload)
     try:
         if confirmed:
             answer = posting_of(act.code, place, opened.card, asked)()
@@ -165,6 +188,39 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
     else:
         notice = refusal_of(reason)
         form.add_error(None, f"{notice.title} {notice.text}".strip())
+    return _show(request, place, opened, context, status=422)
+
+
+def _ask_second(
+    request: StaffRequest, place: Place, opened: OpenCard, act: Act, form: LifeForm, payload: CardReturn
+) -> HttpResponse:
+    """Show that a card return needs a second person, or with the person's confirmation ask for it."""
+    asked, context = form.cleaned_data, {"act": act, "form": form}
+    if not request.POST.get("confirmed"):
+        sums = [
+            Sum(DESTINATION_NAMES[payload.tender], payload.paid_minor),
+            Sum(DESTINATION_NAMES["promotion"], payload.forfeited_bonus_minor),
+        ]
+        seen = Look(sums=[each for each in sums if each.amount_minor], reason=None, second_needed=True)
+        return _show(request, place, opened, context | {"look": seen, "asked": _carried(form, asked)})
+    try:
+        ask(
+            payload,
+            approval_id=asked["id"],
+            transaction_id=asked["id"],
+            staff=place.staff,
+            reason=asked["reason"],
+            at=timezone.now(),
+        )
+    except (AlreadyAsked, IdReused):
+        form.add_error(None, _("This is asked for already. Nothing was changed."))
+    except TryAgain:
+        form.add_error(None, _("No answer yet. Send it again: it is never done twice."))
+    else:
+        messages.success(
+            request, _("Asked for. Nothing has changed yet: another manager decides within two days.")
+        )
+        return redirect("counter_card", opened.card.id)
     return _show(request, place, opened, context, status=422)
 
 

@@ -19,6 +19,7 @@ from prepaid.cards.models import Card
 from prepaid.keys import site_keys
 from prepaid.ledger.models import LedgerAccount
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.approvals.payloads import CardReturn
 from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.lots import sum_lots
 from prepaid.stored_value.move import merge, move
@@ -45,6 +46,7 @@ class Look:
     sums: list[Sum]
     reason: str | None
     target: Card | None = None
+    second_needed: bool = False
 
 
 def request_of(place: Place, request_id: UUID, content: list[Any]) -> Request:
@@ -108,6 +110,20 @@ def take_amounts(place: Place, card: Card, asked: dict[str, Any]) -> None:
     """Fill in what closing a card pays out and takes back, as its lots stand now."""
     sums = sum_lots(card.account_id, on=place.origin.business_date_at(timezone.now()))
     asked["paid_minor"], asked["bonus_minor"] = sums.paid_minor, sums.bonus_minor
+
+
+def return_of(card: Card, asked: dict[str, Any]) -> CardReturn:
+    """Write down what closing a card asks for, by the amounts that were shown."""
+    return CardReturn(
+        card_id=card.id,
+        choice_id=None,
+        paid_minor=asked["paid_minor"] or 0,
+        paid_from_bonus_minor=0,
+        forfeited_bonus_minor=asked["bonus_minor"] or 0,
+        retained_minor=0,
+        tender=asked["tender"],
+        currency=card.program.currency,
+    )
 
 
 def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:

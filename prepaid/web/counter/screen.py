@@ -29,6 +29,7 @@ from prepaid.stored_value.reasons import Reason, reason_of
 from prepaid.web.access import Place
 from prepaid.web.counter.actions import Action
 from prepaid.web.counter.acts import list_acts
+from prepaid.web.counter.asks import list_asks
 from prepaid.web.counter.finding import get_card
 from prepaid.web.counter.receipts import Receipt
 from prepaid.web.counter.rows import Row, list_rows
@@ -110,7 +111,7 @@ class OpenCard:
     @property
     def has_acts(self) -> bool:
         """Say whether there is anything to do with it beside taking money."""
-        return bool(list_acts(self.card, self.balance))
+        return bool(list_acts(self.card, self.balance) or list_asks(self.balance))
 
     @property
     def successor(self) -> Card | None:

@@ -96,5 +96,5 @@ def _told(tap: SeenTap) -> dict[str, object]:
         "id": tap.id,
         "card": str(tap.card_id) if tap.card_id else None,
         "last_four": last_four,
-        "verified": tap.method == "sun",
+        "verified": tap.method in ("sun", "token"),
     }

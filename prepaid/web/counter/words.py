@@ -24,9 +24,12 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("hold", None): gettext_lazy("Hold"),
     ("capture", "hold"): gettext_lazy("Purchase from a hold"),
     ("release", "hold"): gettext_lazy("Release of a hold"),
+    ("release", None): gettext_lazy("Release of a hold"),
     ("refund", "redeem"): gettext_lazy("Refund"),
     ("refund", "capture"): gettext_lazy("Refund"),
     ("refund", None): gettext_lazy("Refund without an original"),
+    ("shortfall", None): gettext_lazy("Shortfall of an offline purchase"),
+    ("recovery", None): gettext_lazy("Shortfall recovered"),
     ("void", "load"): gettext_lazy("Void of a top-up"),
     ("void", "redeem"): gettext_lazy("Void of a purchase"),
     ("void", "bonus"): gettext_lazy("Bonus taken back"),
@@ -49,6 +52,8 @@ TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("void", "cash_out"): gettext_lazy("Void of a cash-out"),
     ("card_return", None): gettext_lazy("Card return"),
     ("void", "card_return"): gettext_lazy("Void of a card return"),
+    ("adjust_up", None): gettext_lazy("Correction, added"),
+    ("adjust_down", None): gettext_lazy("Correction, taken"),
     ("reactivate", None): gettext_lazy("Expired value reactivated"),
 }
 CHANGE_NAMES: dict[str, str | Promise] = {

@@ -9,18 +9,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from prepaid.money import Money, format_amount
 from prepaid.settlement.kinds import (
+    ADVICES,
     ANSWERS_OUTSIDE_BATCHES,
     BATCH_DIFFERENCE,
     BATCH_MISSING_SEQUENCES,
     BATCH_TOLD_AGAIN,
+    TERMINAL_LOCKED,
+    TERMINAL_OFFLINE,
+    TERMINAL_QUEUE_OLD,
     TERMINAL_SILENT,
 )
 from prepaid.settlement.models import SettlementException
+from prepaid.stored_value.reasons import reason_of
 from prepaid.web.templatetags.shop import since
 
 TYPES = {
@@ -103,6 +108,59 @@ def _silent(detail: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _offline(detail: Mapping[str, Any]) -> list[str]:
+    seen = parse_datetime(detail["last_seen_at"]) if detail["last_seen_at"] else None
+    return [
+        _("%(store)s %(terminal)s was last heard of %(seen)s.")
+        % {"store": detail["store"], "terminal": detail["terminal"], "seen": since(seen)}
+    ]
+
+
+def _queue_old(detail: Mapping[str, Any]) -> list[str]:
+    oldest = parse_datetime(detail["oldest_at"]) if detail["oldest_at"] else None
+    return [
+        _("%(store)s %(terminal)s has %(total)s unsent, the oldest of %(oldest)s.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "total": _total(detail, detail["currency"]),
+            "oldest": since(oldest),
+        }
+    ]
+
+
+def _locked(detail: Mapping[str, Any]) -> list[str]:
+    return [
+        _("%(store)s %(terminal)s is locked: its files or settings were changed. Look at it, then unlock it.")
+        % {"store": detail["store"], "terminal": detail["terminal"]}
+    ]
+
+
+def _advice(detail: Mapping[str, Any]) -> list[str]:
+    at = parse_datetime(detail["occurred_at"])
+    card = f"•••• {detail['last_four']}" if detail["last_four"] else _("a card that is unknown here")
+    lines = [
+        _("%(store)s %(terminal)s, %(rrn)s: %(type)s of %(amount)s with %(card)s, %(when)s.")
+        % {
+            "store": detail["store"],
+            "terminal": detail["terminal"],
+            "rrn": detail["rrn"],
+            "type": TYPES.get(detail["type"], detail["type"]),
+            "amount": format_amount(Money(detail["amount"], detail["currency"])),
+            "card": card,
+            "when": since(at),
+        }
+    ]
+    if detail["shortfall"]:
+        amount = format_amount(Money(detail["shortfall"], detail["currency"]))
+        lines.append(_("Not covered: %(amount)s. The next top-up recovers it.") % {"amount": amount})
+    if detail["reason"]:
+        why = reason_of(detail["reason"])
+        sentence = why.zh if (get_language() or "").startswith("zh") else why.en
+        lines.append(f"{detail['reason']}: {sentence.split('. ')[0].split('，')[0].rstrip('.。')}")
+    return lines
+
+
 def _batch(detail: Mapping[str, Any]) -> str:
     return _("%(store)s %(terminal)s, sequences %(first)s to %(last)s.") % {
         "store": detail["store"],
@@ -122,4 +180,8 @@ _SAYERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     BATCH_MISSING_SEQUENCES: _missing,
     ANSWERS_OUTSIDE_BATCHES: _outside,
     TERMINAL_SILENT: _silent,
+    TERMINAL_OFFLINE: _offline,
+    TERMINAL_QUEUE_OLD: _queue_old,
+    TERMINAL_LOCKED: _locked,
+    **dict.fromkeys(ADVICES, _advice),
 }

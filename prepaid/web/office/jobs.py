@@ -23,10 +23,12 @@ TITLES = {
     "reconcile": gettext_lazy("Nightly audit"),
     "compare_batches": gettext_lazy("Comparison of batches"),
     "expire_holds": gettext_lazy("Expiry of holds"),
+    "expire_approvals": gettext_lazy("Expiry of approvals"),
     "pay_instalments": gettext_lazy("Bonus by instalments"),
     "expire_lots": gettext_lazy("Expiry of value"),
     "fold_outbox": gettext_lazy("Daily sums"),
     "bulk": gettext_lazy("Orders and imports"),
+    "watch_terminals": gettext_lazy("Watch over terminals"),
     "sweep": gettext_lazy("Sweeping"),
     "heartbeat": gettext_lazy("Sign of life"),
 }

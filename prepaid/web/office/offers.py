@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from prepaid.cards.models import INSTALMENTS_MAX, Offer, Program
+from prepaid.cards.models import Offer, Program
+from prepaid.cards.offer import INSTALMENTS_MAX
 from prepaid.cards.offers import OfferCodeTaken, end_offer, list_past, list_running, make_offer
 from prepaid.money import Money, parse_amount
 from prepaid.reports.periods import latest_business_date

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import cast, get_args
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,6 +27,10 @@ from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.reports.return_register import list_cooling, list_due
+from prepaid.stored_value.approvals.errors import AlreadyAsked
+from prepaid.stored_value.approvals.payloads import CardReturn
+from prepaid.stored_value.approvals.service import ask, foresee
+from prepaid.stored_value.pay_out import PaidOutBy
 from prepaid.stored_value.quotes.choices import (
     CardMoved,
     Choice,
@@ -163,8 +168,44 @@ def pay(request: StaffRequest, staff: Staff, card_id: UUID) -> HttpResponse:
     if staff.till is None:
         messages.error(request, _("Nothing was paid: say first at which till you work."))
         return redirect("till")
-    _pay(request, staff, choice)
+    if not _ask_second(request, staff, card, choice):
+        _pay(request, staff, choice)
     return redirect("return_quote", card_id)
+
+
+def _ask_second(request: StaffRequest, staff: Staff, card: Card, choice: Choice) -> bool:
+    """Ask for a second person where the amount needs one, and say so; give whether it did."""
+    tender = request.POST.get("tender", "")
+    if tender not in get_args(PaidOutBy):
+        return False
+    payload = CardReturn(
+        card_id=choice.card_id,
+        choice_id=choice.id,
+        paid_minor=choice.paid_minor,
+        paid_from_bonus_minor=choice.paid_from_bonus_minor,
+        forfeited_bonus_minor=choice.forfeited_bonus_minor,
+        retained_minor=choice.retained_minor,
+        tender=cast(PaidOutBy, tender),
+        currency=card.program.currency,
+    )
+    if choice.paid_out_at is not None or not foresee(payload, staff=staff).second_needed:
+        return False
+    try:
+        ask(
+            payload,
+            approval_id=uuid7(),
+            transaction_id=choice.id,
+            staff=staff,
+            reason=choice.reason,
+            at=timezone.now(),
+        )
+    except AlreadyAsked:
+        messages.error(request, _("This is asked for already. Nothing was changed."))
+    else:
+        messages.success(
+            request, _("Asked for. Nothing has changed yet: another manager decides within two days.")
+        )
+    return True
 
 
 def _pay(request: StaffRequest, staff: Staff, choice: Choice) -> None:

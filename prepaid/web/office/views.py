@@ -1,4 +1,4 @@
-"""The office: terminals and their state, exceptions and their resolution.
+"""The office: exceptions and their resolution.
 
 Knows lists; what is an exception is decided by settlement.
 """
@@ -6,7 +6,6 @@ Knows lists; what is an exception is decided by settlement.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +15,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -25,29 +23,12 @@ from prepaid.settlement.exceptions import list_open, list_resolved, resolve
 from prepaid.settlement.kinds import kind_of
 from prepaid.settlement.models import SettlementException
 from prepaid.settlement.runs import find_health
-from prepaid.stores.models import Staff, Terminal, TerminalFault
+from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.office.findings import say
 from prepaid.web.office.jobs import describe
 
-# A heartbeat comes every minute: three missed ones are worth a look.
-SILENT_AFTER = timedelta(minutes=3)
-FAULTS_SHOWN = 10
 EXCEPTIONS_PER_PAGE = 25
-TERMINAL_STATES = {
-    "standby": gettext_lazy("Standby"),
-    "locked": gettext_lazy("Locked"),
-    "retired": gettext_lazy("Retired"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A terminal's state in one word and its tone."""
-
-    terminal: Terminal
-    name: str | Promise
-    tone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +38,6 @@ class Listed:
     row: SettlementException
     title: str | Promise
     lines: list[str]
-
-
-@never_cache
-@require_GET
-@in_the_office
-def terminals(request: StaffRequest, staff: Staff) -> HttpResponse:
-    """List terminals with what they last told of themselves."""
-    found = Terminal.objects.select_related("store", "till").order_by("store__code", "name")
-    rows = [_health_of(terminal) for terminal in found]
-    faults = TerminalFault.objects.select_related("terminal__store")[:FAULTS_SHOWN]
-    return render(request, "office/terminals.html", {"rows": rows, "faults": faults})
 
 
 @never_cache
@@ -100,16 +70,3 @@ def resolve_exception(request: StaffRequest, staff: Staff, exception_id: UUID) -
     else:
         messages.success(request, _("Resolved."))
     return redirect("exceptions")
-
-
-def _health_of(terminal: Terminal) -> Health:
-    if terminal.state in TERMINAL_STATES:
-        tone = "bad" if terminal.state == "locked" else ""
-        return Health(terminal, TERMINAL_STATES[terminal.state], tone)
-    if terminal.last_seen_at is None:
-        return Health(terminal, _("Never seen"), "warn")
-    if timezone.now() - terminal.last_seen_at > SILENT_AFTER:
-        return Health(terminal, _("Silent"), "bad")
-    if terminal.queue_count:
-        return Health(terminal, _("Unsent transactions"), "warn")
-    return Health(terminal, _("Online"), "good")

@@ -20,7 +20,7 @@ begin
         where bonus.account_id = p_account.id and bonus.load_id = p_load and bonus.resolution = 'paid'
         order by bonus.number
     loop
-        v_request.id := ledger_derived_id(p_request.id, v_paid.number);
+        v_request.id := ledger_derived_id(p_request.id, v_paid.number::text);
         v_after := v_account;
         v_after.lots := ledger_take_from(v_account.lots, v_paid.lot_no, v_paid.amount);
         v_after.balance := v_account.balance - v_paid.amount;

@@ -13,7 +13,7 @@ begin
         return;
     end if;
     if p_presented.method is not null then
-        v_card := stored_value_find_card(p_presented);
+        v_card := stored_value_find_card(p_presented, p_request.origin_id, p_request.recorded_at);
         v_reason := coalesce(
             stored_value_refuse_card(v_card, p_presented, p_request.store_id, p_request.business_date, p_currency), p_reason);
     end if;

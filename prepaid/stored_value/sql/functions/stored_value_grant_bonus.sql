@@ -13,7 +13,7 @@ begin
     end if;
     insert into ledger_bonus (
         account_id, load_id, number, id, amount, due_on, valid_days, tender, campaign, source_account, origin_id, store_id)
-    select p_account.id, p_request.id, number, ledger_derived_id(p_request.id, number),
+    select p_account.id, p_request.id, number, ledger_derived_id(p_request.id, number::text),
         case when number = p_offer.instalments then p_offer.bonus - v_part * (number - 1) else v_part end,
         (p_request.business_date + (number - 1) * ('1 ' || p_offer.interval)::interval)::date,
         p_offer.bonus_valid_days, p_tender, p_offer.code, promotion.id, p_request.origin_id, p_request.store_id

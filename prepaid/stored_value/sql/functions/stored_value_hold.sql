@@ -16,7 +16,7 @@ begin
         return query select * from stored_value_replay(p_request, 'hold', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
     if v_reason is null then
         -- Read without its lock, which comes after the PIN's.

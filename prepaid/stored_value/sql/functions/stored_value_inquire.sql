@@ -1,12 +1,12 @@
--- Tells a presented card's balance, or why not. Moves nothing and uses no SUN counter up (one not higher than the last
+-- Tells a presented card's balance, or why not. Moves nothing and uses no SUN counter and no token up (one not higher than the last
 -- one accepted is refused all the same); a wrong PIN is counted. Minor units. Locks the credential's row for a PIN.
 create or replace function stored_value_inquire(
-    p_presented stored_value_presented, p_store uuid, p_business_date date,
+    p_presented stored_value_presented, p_store uuid, p_business_date date, p_origin uuid, p_at timestamptz,
     out reason text, out card_id uuid, out account_id uuid, out last_four text, out state text, out program_code text,
     out currency text, out balance bigint, out available bigint, out held bigint, out expires_on date
 ) language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
-    v_card stored_value_card := stored_value_find_card(p_presented);
+    v_card stored_value_card := stored_value_find_card(p_presented, p_origin, p_at);
     v_account ledger_account;
 begin
     reason := stored_value_refuse_card(v_card, p_presented, p_store, p_business_date, (v_card.program).currency);

@@ -82,6 +82,7 @@ begin
     v_hash := ledger_post(
         p_request, v_account, v_after, 'load', p_amount, null, null, p_tender,
         array[row(v_after.lot_count, p_tender_account, v_account.id, p_amount)::ledger_leg]);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'load', null, p_amount, p_amount, p_currency, case when v_is_proven then v_after.balance end,
         case when v_is_proven then ledger_available(v_after, p_request.business_date) end,

@@ -37,12 +37,14 @@ begin
         insert into cards_card (id, account_id, program_id, last_four, state, expires_on, issued_at, issued_store_id)
         select line.card_id, line.account_id, p_program, line.last_four, 'issued', p_expires_on, p_at, p_store from line
     ), proved as (
-        insert into cards_credential (id, card_id, method, lookup, counter, key_version, pin_mac, pin_failures, pin_tries_max)
-        select stored_value_line_id(p_bulk, line.line, proof.method), line.card_id, proof.method, proof.lookup, -1, 0,
+        insert into cards_credential (
+            id, card_id, method, lookup, fingerprint, counter, key_version, pin_mac, pin_failures, pin_tries_max)
+        select stored_value_line_id(p_bulk, line.line, proof.method), line.card_id, proof.method, proof.lookup, proof.fingerprint, -1, 0,
             proof.pin_mac, 0, 5
         from line
-        cross join lateral (values ('number', line.number_lookup, line.pin_mac), ('qr', line.qr_lookup, null))
-            as proof (method, lookup, pin_mac)
+        cross join lateral (values
+            ('number', line.number_lookup, line.number_fingerprint, line.pin_mac),
+            ('qr', line.qr_lookup, line.qr_fingerprint, null)) as proof (method, lookup, fingerprint, pin_mac)
         where proof.lookup is not null and proof.method = any (v_program.allowed_credentials)
     ), told as (
         insert into cards_cardevent (id, card_id, change, from_state, to_state, reason, actor, at)

@@ -33,6 +33,12 @@ begin
     v_reason := coalesce(
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
         stored_value_refuse_by_rule(p_request, v_card, p_type, v_account.balance),
+        stored_value_refuse_own_issue(p_request, v_account.id),
+        case
+            when p_type = 'card_return' and v_amount > (v_card.program).card_return_alone_max
+                and not stored_value_is_approved(p_request.id, 'card_return', p_card, v_amount)
+                then stored_value_decline_for(p_request, 'second_person_needed')
+        end,
         stored_value_refuse_pay_out(
             p_request, v_account, p_currency, p_paid + p_retained, p_paid_from_bonus + p_forfeited,
             cardinality(v_cards) = 1));

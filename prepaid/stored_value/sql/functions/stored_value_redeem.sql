@@ -24,7 +24,7 @@ begin
         return query select * from stored_value_replay(p_request, 'redeem', p_amount, p_currency, null);
         return;
     end if;
-    v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    v_card := stored_value_admit_card(p_request, p_presented, p_currency, p_amount);
     v_reason := v_card.refusal;
     v_is_counted := p_presented.method = 'uid' or (v_card.program).holder_redeem_day_max is not null
         or (v_card.program).holder_redeem_month_max is not null;
@@ -48,7 +48,8 @@ begin
                 when p_currency <> v_account.currency then 'currency_mismatch'
                 when p_amount > (v_card.program).redeem_single_max
                     or v_is_counted and p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts
-                        and p_amount > (v_card.program).low_trust_single_max then 'limit_single'
+                        and p_amount > (v_card.program).low_trust_single_max
+                    or p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
                 -- What is held counts as spent.
                 when v_after.redeemed_today + v_account.held + p_amount > (v_card.program).redeem_day_max
                     or v_after.redeemed_month + v_account.held + p_amount > (v_card.program).redeem_month_max then 'limit_day'

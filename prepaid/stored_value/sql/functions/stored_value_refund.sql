@@ -17,6 +17,10 @@ begin
     v_reason := case
         when (v.transaction).id is null then 'original_unknown'
         when p_currency <> (v.account).currency then 'currency_mismatch'
+        else stored_value_refuse_own_issue(p_request, (v.account).id)
+    end;
+    v_reason := case
+        when v_reason is not null then v_reason
         when (v.transaction).type not in ('redeem', 'capture') then 'original_not_reversible'
         when exists (
             select from ledger_transaction as undo
@@ -42,6 +46,7 @@ begin
     v_after.lots := v_given.lots;
     v_after.balance := (v.account).balance + p_amount;
     v_hash := ledger_post(p_request, v.account, v_after, 'refund', p_amount, p_original, (v.transaction).type, null, v_given.legs);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'refund', null, p_amount, p_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);

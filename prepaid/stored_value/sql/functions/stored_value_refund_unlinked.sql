@@ -1,6 +1,7 @@
 -- Gives value without an original, out of p_merchant, for one approval: a paid lot of its own, whose reference is the
 -- approval; stores the answer. An approval is used once. Earns no bonus. Minor units.
--- Locks the credential's row, then the account's row. Raises as stored_value_redeem.
+-- Locks the credential's row, then the account's row. Raises as stored_value_redeem, and PC904 unless the approval is of
+-- this very refund and being carried out.
 create or replace function stored_value_refund_unlinked(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text, p_approval uuid,
     p_merchant uuid
@@ -21,11 +22,20 @@ begin
         raise exception 'value without an original needs an approval and a reason' using errcode = 'PC904';
     end if;
     v_card := stored_value_admit_card(p_request, p_presented, p_currency);
+    if not stored_value_is_approved(p_request.id, 'refund_unlinked', v_card.card_id, p_amount)
+        or not exists (select from ledger_approval where id = p_approval and transaction_id = p_request.id)
+    then
+        raise exception 'no approval of this very refund is being carried out' using errcode = 'PC904';
+    end if;
     v_reason := v_card.refusal;
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
         v_reason := case
             when p_currency <> v_account.currency then 'currency_mismatch'
+            else stored_value_refuse_own_issue(p_request, v_account.id)
+        end;
+        v_reason := case
+            when v_reason is not null then v_reason
             when exists (
                 select from ledger_lot as lot
                 where lot.account_id = v_account.id and lot.tender = 'merchant' and lot.reference = p_approval::text)

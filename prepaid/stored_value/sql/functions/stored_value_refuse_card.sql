@@ -5,10 +5,11 @@ create or replace function stored_value_refuse_card(
 ) returns text language plpgsql immutable as $$
 begin
     return case
-        when p_card.card_id is null then coalesce(p_presented.refusal, 'card_unknown')
+        when p_card.card_id is null then coalesce(
+            p_presented.refusal, case p_presented.method when 'token' then 'credential_refused' else 'card_unknown' end)
         when p_presented.refusal is not null then p_presented.refusal
-        when p_presented.method <> 'desk' and p_presented.method <> all ((p_card.program).allowed_credentials) then 'credential_refused'
-        when p_presented.method = 'sun' and (p_presented.counter is null or p_presented.counter <= p_card.counter)
+        when p_presented.method not in ('desk', 'token') and p_presented.method <> all ((p_card.program).allowed_credentials) then 'credential_refused'
+        when p_presented.method in ('sun', 'pay_code') and (p_presented.counter is null or p_presented.counter <= p_card.counter)
             then 'credential_replayed'
         when p_card.state = 'active' and (p_card.expires_on is null or p_card.expires_on >= p_business_date) then
             case

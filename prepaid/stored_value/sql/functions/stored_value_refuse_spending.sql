@@ -10,6 +10,7 @@ begin
         when p_currency <> p_account.currency then 'currency_mismatch'
         when p_amount > (p_card.program).redeem_single_max
             or p_method = 'uid' and not (p_card.program).low_trust_pin_lifts and p_amount > (p_card.program).low_trust_single_max
+            or p_method = 'pay_code' and p_amount > (p_card.program).pay_code_max
             then 'limit_single'
         when v_now.redeemed_today + p_account.held + p_amount > (p_card.program).redeem_day_max
             or v_now.redeemed_month + p_account.held + p_amount > (p_card.program).redeem_month_max then 'limit_day'

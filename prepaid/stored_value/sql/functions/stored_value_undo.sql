@@ -91,6 +91,7 @@ begin
             p_request, v_account, v_after, p_type, v_transaction.amount, p_original, v_transaction.type,
             (select lot.tender from ledger_lot as lot
              where lot.account_id = v_account.id and lot.position = v_transaction.position limit 1), v_legs);
+        v_after := ledger_recover(p_request, v_after);
         return next stored_value_reply_with(
             p_request, p_type, null, null, v_transaction.amount, v_original.currency,
             case when v_is_told then v_after.balance end,

@@ -1,0 +1,1 @@
+"""Two-person control: what is asked, who decides, and how it is carried out, once."""

@@ -1,0 +1,152 @@
+"""How each kind is carried out once it is approved: one function each, in the commit of the decision.
+
+Knows the functions of stored value and cards; must not know who decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from prepaid.cards.errors import CardNotFound, ChangeRefused
+from prepaid.cards.lifecycle import change_state
+from prepaid.cards.models import Program, RuleSet
+from prepaid.cards.presentation import at_the_desk
+from prepaid.cards.rules.fields import RuleInvalid
+from prepaid.cards.rules.in_force import change_rule
+from prepaid.keys import site_keys
+from prepaid.money import Money
+from prepaid.stored_value.adjust import adjust
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.approvals.models import Approval
+from prepaid.stored_value.approvals.payloads import (
+    Adjust,
+    CardReturn,
+    LimitChange,
+    Payload,
+    RefundUnlinked,
+    RuleChange,
+    Unblock,
+)
+from prepaid.stored_value.quotes.choices import CardMoved, ChoiceRefused, find_choice, pay_choice
+from prepaid.stored_value.refund import refund_unlinked
+from prepaid.stored_value.requests import Request, origin_of_till
+from prepaid.stored_value.return_card import return_card
+from prepaid.stores.models import Till
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came of it: the answer where value was asked to move, and the reason where nothing was done."""
+
+    reason: str | None = None
+    answer: Answer | None = None
+
+
+def request_of(approval: Approval, asked: Payload, *, at: datetime) -> Request:
+    """Make the request of a posting: by who asked, at the till where it was asked, under the id made then."""
+    assert approval.origin_id is not None, "what moves value is asked for at a till"
+    till = Till.objects.select_related("store").get(pk=approval.origin_id)
+    return Request(
+        id=approval.transaction_id,
+        origin=origin_of_till(till),
+        digest=site_keys().content_digest(msgspec.json.encode(asked)),
+        occurred_at=at,
+        recorded_at=at,
+        operator=approval.asked_by,
+        note=approval.reason,
+    )
+
+
+def carry_out_adjust(approval: Approval, asked: Adjust, *, at: datetime) -> Carried:
+    """Post the adjustment. Locks the account."""
+    money = Money(asked.amount_minor, asked.currency)
+    request = request_of(approval, asked, at=at)
+    return _of(adjust(request, asked.card_id, money, direction=asked.direction, bonus=asked.bonus))
+
+
+def carry_out_refund(approval: Approval, asked: RefundUnlinked, *, at: datetime) -> Carried:
+    """Give value without an original. Locks the account."""
+    money = Money(asked.amount_minor, asked.currency)
+    request = request_of(approval, asked, at=at)
+    return _of(refund_unlinked(request, at_the_desk(asked.card_id), money, approval=approval.id))
+
+
+def carry_out_unblock(approval: Approval, asked: Unblock, *, at: datetime) -> Carried:
+    """Let the card run again. Locks the card's row."""
+    try:
+        change_state(
+            asked.card_id,
+            "unblock",
+            actor=approval.asked_by,
+            at=at,
+            reason=approval.reason,
+            event_id=approval.transaction_id,
+        )
+    except (ChangeRefused, CardNotFound) as error:
+        return Carried(error.code)
+    return Carried()
+
+
+def carry_out_limit_change(approval: Approval, asked: LimitChange, *, at: datetime) -> Carried:
+    """Change the term, if it is still what it was when this was asked. Locks the program's row."""
+    term, before, after = asked.term, asked.before_minor, asked.after_minor
+    unchanged: dict[str, Any] = {f"{term}__isnull": True} if before is None else {term: before}
+    changed = Program.objects.filter(pk=asked.program_id, **unchanged).update(**{term: after})
+    return Carried() if changed else Carried("changed_since")
+
+
+def carry_out_rule_change(approval: Approval, asked: RuleChange, *, at: datetime) -> Carried:
+    """Record the rule from its date on."""
+    try:
+        change_rule(
+            rule_set=RuleSet.objects.get(pk=asked.rule_set_id),
+            field=asked.field,
+            value=asked.value,
+            effective_from=asked.effective_from,
+            article=asked.article,
+            article_zh=asked.article_zh,
+            source=asked.source,
+            text=asked.text,
+            text_zh=asked.text_zh,
+            by=approval.asked_by,
+            at=at,
+        )
+    except RuleInvalid:
+        return Carried("rule_invalid")
+    return Carried()
+
+
+def carry_out_card_return(approval: Approval, asked: CardReturn, *, at: datetime) -> Carried:
+    """Pay the card out and close it. Locks the account's cards, then the account."""
+    request = request_of(approval, asked, at=at)
+    if asked.choice_id is None:
+        return _of(
+            return_card(
+                request,
+                asked.card_id,
+                paid_minor=asked.paid_minor,
+                forfeited_bonus_minor=asked.forfeited_bonus_minor,
+                paid_from_bonus_minor=asked.paid_from_bonus_minor,
+                retained_minor=asked.retained_minor,
+                tender=asked.tender,
+                note=approval.reason,
+            )
+        )
+    assert approval.account_id is not None, "a card that is returned has an account"
+    choice = find_choice(approval.account_id)
+    if choice is None or choice.id != asked.choice_id:
+        return Carried("changed_since")
+    try:
+        return _of(pay_choice(choice, request, tender=asked.tender))
+    except CardMoved:
+        return Carried("changed_since")
+    except ChoiceRefused:
+        return Carried("type_not_allowed")
+
+
+def _of(answer: Answer) -> Carried:
+    return Carried(answer.reason, answer)

@@ -1,0 +1,47 @@
+-- The tables of a journal of version 1, as agents before this one wrote them.
+create table entry (
+    sequence    integer primary key check (sequence >= 1),
+    id          text not null unique,
+    type        text not null,
+    amount      integer,             -- minor units
+    currency    text,
+    original    text,
+    operator    text,
+    occurred_at text not null,
+    state       text not null check (state in ('written', 'sent', 'unresolved', 'cancelled', 'answered', 'refused')),
+    content     blob not null,       -- the request as JSON, without what the card proved itself with
+    body        blob,                -- the exact bytes to send, erased once the outcome is known
+    attempts    integer not null default 0,
+    code        text,                -- the last fault or refusal
+    answer      blob,                -- the exact bytes of the site's answer
+    outcome     text,
+    approved    integer,             -- minor units
+    answered_at text,
+    check ((state in ('answered', 'refused')) = (body is null)),
+    check ((state = 'answered') = (answer is not null))
+) strict;
+
+create index entry_pending on entry (sequence) where body is not null;
+create index entry_original on entry (original) where original is not null;
+
+create table batch (
+    first_sequence integer primary key,
+    last_sequence  integer not null check (last_sequence >= first_sequence),
+    body           blob not null,
+    answer         blob,
+    closed_at      text
+) strict;
+
+create table fault (
+    number   integer primary key,
+    code     text not null,
+    at       text not null,
+    entry    text,
+    operator text,
+    detail   text,
+    is_told  integer not null default 0
+) strict;
+
+create table belonging (
+    terminal_id text not null
+) strict;
