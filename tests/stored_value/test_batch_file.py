@@ -15,8 +15,7 @@ from prepaid.stored_value.bulk.batch_file import LockRefused, fetch_batch_file, 
 from prepaid.stored_value.bulk.errors import BatchFileGone
 from prepaid.stored_value.bulk.orders import approve_order, make_chunk
 from tests.shop import NOON, open_shop
-from tests.stored_value.bulk import rows
-from tests.stored_value.test_orders import draft
+from tests.stored_value.bulk import draft, rows
 
 pytestmark = pytest.mark.django_db
 Rows = list[dict[str, str]]

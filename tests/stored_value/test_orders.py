@@ -13,15 +13,12 @@ from prepaid.cards.models import (
     BulkLine,
     BulkSecrets,
     Card,
-    CardEvent,
     CardOrder,
     Credential,
-    Offer,
 )
 from prepaid.cards.presentation import Presentation
 from prepaid.cards.rules.in_force import RuleRefused
-from prepaid.identifiers import rrn_of, uuid7
-from prepaid.ledger.accounts import general_account_id
+from prepaid.identifiers import rrn_of
 from prepaid.money import Money
 from prepaid.stored_value.bulk import lines, orders
 from prepaid.stored_value.bulk.errors import BulkRefused
@@ -31,77 +28,25 @@ from prepaid.stored_value.bulk.orders import (
     load_chunk,
     make_chunk,
     order_cards,
-    recall,
     record_funds,
 )
 from prepaid.stored_value.load import load
-from prepaid.stored_value.redeem import redeem
-from tests.shop import NOON, Shop, assert_ledger_is_clean, figures, open_shop
-from tests.stored_value.bulk import card_of, rows
+from tests.shop import NOON, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.bulk import (
+    balances,
+    card_of,
+    draft,
+    fund,
+    lines_of,
+    make,
+    ordered,
+    outcomes,
+    rows,
+    states,
+)
 from tests.stored_value.rule_sets import identified, rule_set, ruled_shop
 
 pytestmark = pytest.mark.django_db
-
-
-def draft(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -> CardOrder:
-    values: dict[str, Any] = {"tender": "bank_transfer", "buyer_name": "Harbour Ltd", "by": "m1"}
-    return order_cards(
-        order_id=uuid7(),
-        program=shop.program,
-        till=shop.till,
-        quantity=quantity,
-        amount_each=amount,
-        at=NOON,
-        **values | changed,
-    )
-
-
-def make(order: CardOrder) -> None:
-    approve_order(order.id, by="m2", at=NOON)
-    while make_chunk(order.id, at=NOON):
-        pass
-
-
-def fund(order: CardOrder) -> None:
-    record_funds(order.id, reference="TT-7", by="m2", at=NOON)
-    while load_chunk(order.id, at=NOON):
-        pass
-
-
-def ordered(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -> CardOrder:
-    order = draft(shop, quantity, amount, **changed)
-    make(order)
-    fund(order)
-    order.refresh_from_db()
-    return order
-
-
-def lines_of(order: CardOrder) -> list[BulkLine]:
-    return list(BulkLine.objects.filter(bulk_id=order.id).order_by("line"))
-
-
-def outcomes(order: CardOrder) -> list[str]:
-    return [line.outcome for line in lines_of(order)]
-
-
-def balances(order: CardOrder) -> list[int]:
-    found = rows(
-        "select account.balance from cards_bulkline as line join ledger_account as account "
-        "on account.id = line.account_id where line.bulk_id = %s order by line.line",
-        [order.id],
-    )
-    return [balance for (balance,) in found]
-
-
-def states(order: CardOrder) -> list[str]:
-    cards = Card.objects.in_bulk([card_of(line) for line in lines_of(order)])
-    return [cards[card_of(line)].state for line in lines_of(order)]
-
-
-def spend(shop: Shop, line: BulkLine, amount: int) -> None:
-    credential = Credential.objects.get(card_id=card_of(line), method="qr")
-    presented = Presentation(method="qr", lookup=bytes(credential.lookup))
-    assert redeem(shop.request(), presented, Money(amount, "CNY")).approved
 
 
 def test_an_order_is_worth_nothing_until_its_funds_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,52 +280,6 @@ def test_a_rule_that_refuses_a_line_is_told_with_it() -> None:
     assert_ledger_is_clean()
 
 
-def test_cards_that_were_not_used_are_taken_back_and_the_rest_says_so() -> None:
-    shop = open_shop()
-    order = ordered(shop, 4)
-    lines = lines_of(order)
-    spend(shop, lines[1], 100)
-
-    back = recall(order.id, [2, 3, 4], reason="The party was cancelled.", by="m2", at=NOON)
-
-    assert back == 2
-    assert outcomes(order) == ["loaded", "used", "taken_back", "taken_back"]
-    assert states(order) == ["active", "active", "closed", "closed"]
-    assert balances(order) == [10_000, 9_900, 0, 0]
-    bank = general_account_id("bank_transfer", owner_id=shop.store.id, currency="CNY")
-    assert rows(
-        "select sum(case when debit_account = %s then amount else -amount end)::bigint from ledger_transfer "
-        "where %s in (debit_account, credit_account)",
-        [bank, bank],
-    ) == [(20_000,)]
-    event = CardEvent.objects.filter(card_id=card_of(lines[2])).latest("at", "id")
-    closed = CardEvent.objects.get(card_id=card_of(lines[2]), change="close")
-    assert event.actor in ("m1", "m2")
-    assert (closed.reason, closed.actor) == ("The party was cancelled.", "m2")
-    after = figures()
-    assert recall(order.id, [2, 3, 4], reason="Again.", by="m2", at=NOON) == 0
-    assert figures() == after
-    assert_ledger_is_clean()
-
-
-def test_cards_are_taken_back_before_they_are_loaded_and_stay_out_of_the_load() -> None:
-    order = draft(open_shop(), 3)
-    make(order)
-    assert recall(order.id, [1], reason="One too many.", by="m2", at=NOON) == 1
-    fund(order)
-    assert outcomes(order) == ["taken_back", "loaded", "loaded"]
-    assert balances(order) == [0, 10_000, 10_000]
-    assert_ledger_is_clean()
-
-
-def test_nothing_is_taken_back_while_cards_are_loaded() -> None:
-    order = draft(open_shop(), 3)
-    make(order)
-    record_funds(order.id, reference="", by="m2", at=NOON)
-    with pytest.raises(BulkRefused):
-        recall(order.id, [1], reason="Too late.", by="m2", at=NOON)
-
-
 def test_a_number_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = open_shop()
     taken = ordered(shop, 1)
@@ -409,18 +308,6 @@ def test_the_table_refuses_an_order_that_is_loaded_before_its_funds() -> None:
     make(order)
     with pytest.raises(IntegrityError, match="cards_order_loads_after_funds"):
         CardOrder.objects.filter(pk=order.id).update(loaded_count=1)
-
-
-def test_cards_of_a_program_with_an_offer_earn_its_bonus_and_give_it_back() -> None:
-    shop = open_shop()
-    terms = {"pay_min": 10_000, "bonus": 1_000, "starts_on": NOON.date(), "made_by": "m1", "made_at": NOON}
-    Offer.objects.create(program=shop.program, code=f"T{shop.store.code}", name="Ten for hundred", **terms)
-    order = ordered(shop, 3)
-    assert balances(order) == [11_000] * 3
-    spend(shop, lines_of(order)[2], 1)
-    assert recall(order.id, [1, 2, 3], reason="Too many.", by="m2", at=NOON) == 2
-    assert balances(order) == [0, 0, 10_999]
-    assert_ledger_is_clean()
 
 
 def test_cards_of_an_order_can_be_put_on_the_hot_list_of_the_terminals() -> None:
