@@ -26,7 +26,7 @@ from prepaid.stored_value.bulk.imports import check_import, start_import, undo_i
 from prepaid.stored_value.bulk.work import work_off
 from tests.databases import own_database
 from tests.shop import Shop, assert_ledger_is_clean, open_shop, together
-from tests.stored_value.bulk import draft, rows
+from tests.stored_value.bulk import approved, draft, rows
 
 LINES, CHUNK = 400, 7
 KILLS = 3

@@ -35,8 +35,8 @@ from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.identity import taken
 from prepaid.web.counter.issuing import HOLDER, HolderForm, list_offered
 from prepaid.web.named import article_of, name_of, text_of
-from prepaid.web.office.order_approval import ask_for_approval, show_asking
 from prepaid.web.office.bulk_lines import batch_file, list_events, page_of_lines, parse_lines, till_of
+from prepaid.web.office.order_approval import ask_for_approval, show_asking
 
 ORDERS_PER_PAGE = 25
 STATES = {

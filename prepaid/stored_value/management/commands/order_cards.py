@@ -41,7 +41,7 @@ class Command(BaseCommand):
         program = find_program(options["program"])
         try:
             with transaction.atomic():
-                order, done = self._ask(program, staff, **options)
+                order, done = self._ask(program, staff, options)
         except (ValueError, RuleRefused, ApprovalError) as error:
             raise CommandError(f"{error} Nothing was ordered.") from error
         if done.is_pending:
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             self._tell(order.id)
         self.stdout.write(f"{order.id}: fetch the batch file in the office, under Orders.")
 
-    def _ask(self, program: Program, staff: Staff, **options: Any) -> tuple[CardOrder, Asked]:
+    def _ask(self, program: Program, staff: Staff, options: dict[str, Any]) -> tuple[CardOrder, Asked]:
         now = timezone.now()
         order = order_cards(
             order_id=uuid7(),
@@ -82,7 +82,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{order.id}: drafted, nothing is made yet. {total} in all is above {most}: a manager other than "
             f"{asked.asked_by} must approve it in the office, under Approvals, before "
-            f"{asked.expires_at:%Y-%m-%d %H:%M} UTC. The job makes the cards then; record the money under Orders when it is in."
+            f"{asked.expires_at:%Y-%m-%d %H:%M} UTC. The job makes the cards then; "
+            "record the money under Orders when it is in."
         )
 
     def _tell(self, order_id: Any) -> None:
