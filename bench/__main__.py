@@ -37,12 +37,15 @@ def main() -> int:
     parser.add_argument(
         "--instructions", action="store_true", help="count them for each design, with valgrind"
     )
+    parser.add_argument("--orders", type=int, metavar="N", help="order N cards, make and load them")
     parser.add_argument("--only", choices=("sql", "http", "batches"), help="measure one part")
     choices = parser.parse_args()
     pace = QUICK if choices.quick else FULL
     started = time.monotonic()
     print("Making a database of its own, with fsync on.", flush=True)
     with own_site() as site:
+        if choices.orders:
+            return measure_an_order(site, choices.orders)
         prepare(site)
         print(f"One write to this disk takes {fsync_ms(site.folder):.2f} ms.", flush=True)
         if choices.instructions:
@@ -62,6 +65,15 @@ P0 is one conditional UPDATE, one INSERT and one commit, prepared, as pgbench wr
 program without a function does. Every ratio is to P0 at the same number of clients, measured in the same
 rounds; "strict" is the ratio to the same work in one statement and one round trip, the least that any ledger
 can do. "a second" tells only how busy this machine was. Each client spends from cards of its own."""
+
+
+def measure_an_order(site: Site, quantity: int) -> int:
+    """Measure an order of many cards. Returns the exit code."""
+    from bench.orders import measure_orders
+
+    print(f"One write to this disk takes {fsync_ms(site.folder):.2f} ms.", flush=True)
+    measure_orders(quantity)
+    return 0 if tell_audit() else 1
 
 
 def prepare(site: Site) -> None:

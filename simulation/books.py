@@ -16,7 +16,7 @@ from prepaid.ledger.audit import audit, list_invariants
 from prepaid.stores.models import TerminalFault
 from simulation.chain import CURRENCY, Chain
 from simulation.days import Record, Worked
-from simulation.plan import Plan
+from simulation.plan import Plan, bonus_of
 from terminals.journal import Entry, Journal
 from terminals.state import StateFolder
 
@@ -105,7 +105,7 @@ def _compare_journal(terminal: UUID, entries: list[Entry]) -> Iterator[str]:
 
 
 def _sum_up(books: Books, entries: list[Entry]) -> None:
-    """Add up the journals alone: they know nothing of the ledger."""
+    """Add up the journals alone, which know nothing of the ledger; a bonus follows from the offer's terms."""
     by_id = {entry.id: entry for entry in entries}
     owed = books.opening_minor
     counts, amounts = Counter[str](), Counter[str]()
@@ -118,8 +118,16 @@ def _sum_up(books: Books, entries: list[Entry]) -> None:
         if entry.type in UNDOES:
             original = by_id.get(entry.original) if entry.original else None
             owed -= SIGNS[original.type] * amount if original else 0
+            if original and original.type == "load" and (bonus := bonus_of(amount)):
+                counts["bonus taken back"] += 1
+                amounts["bonus taken back"] += bonus
+                owed -= bonus
         else:
             owed += SIGNS[entry.type] * amount
+        if entry.type == "load" and (bonus := bonus_of(amount)):
+            counts["bonus"] += 1
+            amounts["bonus"] += bonus
+            owed += bonus
     books.sums = {kind: (counts[kind], amounts[kind]) for kind in sorted(counts)}
     books.expected_minor = owed
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from prepaid.cards import keys
 from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Program
+from prepaid.cards.offers import make_offer
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
@@ -28,7 +29,7 @@ from prepaid.stores.opening import open_store
 from prepaid.stores.policy import Limits, set_stand_in
 from simulation.cards import Facts
 from simulation.line import Line, reserve_port
-from simulation.plan import OFFLINE_SINGLE_MINOR, SINGLE_MAX_MINOR, Plan, Size
+from simulation.plan import BONUS_MINOR, OFFER_FROM_MINOR, OFFLINE_SINGLE_MINOR, SINGLE_MAX_MINOR, Plan, Size
 from simulation.till import Post
 from terminals.state import StateFolder
 from terminals.terminal import enrol
@@ -73,6 +74,17 @@ def open_chain(folder: Path, size: Size, plan: Plan, *, site_port: int, at: date
         allowed_credentials=["sun", "number", "qr"],
     )
     facts, cards, accounts = _issue_all(program, origin_of_till(stores[0].tills.get()), plan, at)
+    # After the first top-ups, which earn nothing.
+    make_offer(
+        code="CHAIN",
+        name="Chain offer",
+        program=program,
+        pay_min=Money(OFFER_FROM_MINOR, CURRENCY),
+        bonus=Money(BONUS_MINOR, CURRENCY),
+        starts_on=at.date(),
+        actor=ACTOR,
+        at=at,
+    )
     for card in plan.lost:
         change_state(cards[card], "report_lost", actor=ACTOR, at=at, reason="The simulation's lost card.")
     ports = [reserve_port() for _ in range(size.all_terminals)]

@@ -15,6 +15,8 @@ PARTS = ("morning", "evening")
 VISITS = 12
 OPENING_MINOR = 30_000
 TOP_UP_MINOR = 20_000
+# What the offer adds to a top-up of at least so much.
+OFFER_FROM_MINOR, BONUS_MINOR = 20_000, 2_000
 # A regular tops up below this, so that no ordinary purchase is declined for want of funds.
 LOW_MINOR = 9_000
 HIGH_MINOR = 40_000
@@ -105,6 +107,11 @@ class Size:
     def parts(self) -> int:
         """Count the parts of all days."""
         return self.days * len(PARTS)
+
+
+def bonus_of(amount_minor: int) -> int:
+    """Give the bonus of a top-up by the chain's one offer."""
+    return BONUS_MINOR if amount_minor >= OFFER_FROM_MINOR else 0
 
 
 def make_plan(size: Size, seed: int) -> Plan:
@@ -249,6 +256,8 @@ class _Planner:
         if scene == "top_up":
             tops_up = self.chance.choice((5_000, 10_000, TOP_UP_MINOR))
             return self._book(self._visit(scene, card, tops_up), terminal)
+        if scene == "top_up_void":
+            return self._book(self._visit(scene, card, TOP_UP_MINOR), terminal)
         if scene == "refund":
             return self._refund(terminal, card)
         if scene == "wrong_pin" and self.wrong_pins.get(card, 0) >= WRONG_PINS_MAX:
@@ -328,7 +337,7 @@ class _Planner:
         if visit.scene in SPENDS:
             self.balances[visit.card] -= visit.amount
         if visit.scene == "top_up":
-            self.balances[visit.card] += visit.amount
+            self.balances[visit.card] += visit.amount + bonus_of(visit.amount)
         if visit.scene == "left_hold":
             self.held[visit.card] = self.held.get(visit.card, 0) + visit.amount
         if visit.scene == "capture":

@@ -186,6 +186,13 @@ class Till:
         held = self.cards[visit.card]
         self.step(lambda: self.terminal.transactions.load(held.tap(), visit.amount, uid=held.uid))
 
+    def _top_up_void(self, visit: Visit) -> None:
+        """The wrong card was topped up: the void takes back what it earned as well."""
+        held = self.cards[visit.card]
+        entry = self.step(lambda: self.terminal.transactions.load(held.tap(), visit.amount, uid=held.uid))
+        if entry is not None:
+            self.step(lambda: self.terminal.transactions.void(entry.id))
+
     def _void(self, visit: Visit) -> None:
         held = self.cards[visit.card]
         entry = self.redeem(held.tap(), visit.amount, held)
@@ -328,6 +335,7 @@ SCENES: dict[Scene, Callable[[Till, Visit], None]] = {
     "scan": Till._scan,
     "top_up": Till._top_up,
     "void": Till._void,
+    "top_up_void": Till._top_up_void,
     "capture": Till._capture,
     "release": Till._release,
     "left_hold": Till._left_hold,

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Literal
 
 Scene = Literal[
-    "tap", "keyed", "scan", "top_up", "void", "capture", "release", "left_hold", "refund", "challenged",
-    "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid", "forged_sun", "copied_chip",
-    "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap", "reversal", "reversal_unsent",
-    "kill_before", "kill_after", "race_tap", "race_keyed", "offline_tap", "offline_scan",
-    "offline_keyed", "offline_top_up", "offline_over", "offline_clone", "offline_poor", "offline_lost",
-    "poor_top_up",
+    "tap", "keyed", "scan", "top_up", "top_up_void", "void", "capture", "release", "left_hold",
+    "refund", "challenged", "wrong_pin", "too_much", "over_limit", "replayed_sun", "copied_uid",
+    "forged_sun", "copied_chip", "lost_card", "pulled_away", "cut_request", "cut_answer", "torn_tap",
+    "reversal", "reversal_unsent", "kill_before", "kill_after", "race_tap", "race_keyed", "offline_tap",
+    "offline_scan", "offline_keyed", "offline_top_up", "offline_over", "offline_clone", "offline_poor",
+    "offline_lost", "poor_top_up",
 ]  # fmt: skip
 
 ORDINARY: dict[Scene, int] = {
-    "tap": 44, "keyed": 9, "scan": 9, "top_up": 10, "void": 5, "capture": 4, "release": 3,
+    "tap": 44, "keyed": 9, "scan": 9, "top_up": 10, "top_up_void": 2, "void": 5, "capture": 4, "release": 3,
     "left_hold": 3, "refund": 5, "challenged": 5,
 }  # fmt: skip
 TROUBLE: tuple[Scene, ...] = (
@@ -38,6 +38,7 @@ UNSENT = "not sent NET-SRV-01"
 EXPECTED: dict[Scene, tuple[str, ...]] = {
     **dict.fromkeys(ORDINARY, (APPROVED,)),
     "void": (APPROVED, APPROVED),
+    "top_up_void": (APPROVED, APPROVED),
     "capture": (APPROVED, APPROVED),
     "release": (APPROVED, APPROVED),
     "wrong_pin": ("declined pin_wrong",),

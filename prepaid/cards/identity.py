@@ -80,6 +80,25 @@ def identify(account_id: UUID, identity: Identity, *, by: str, at: datetime) -> 
         raise IdentityTaken("This number was recorded by somebody else just now: try again.") from error
 
 
+def record_holder(identity: Identity, *, by: str, at: datetime) -> Holder:
+    """Give the holder whom a number belongs to, recorded now where it is new: the buyer of an order.
+
+    Raises IdentityRefused and IdentityTaken.
+    """
+    number = checked_number(identity)
+    lookup = site_keys().identity_lookup(identity.document, number)
+    known = Holder.objects.filter(id_number_lookup=lookup).first()
+    if known is not None:
+        if known.name.casefold() != identity.name.strip().casefold():
+            raise IdentityTaken("This number is recorded under another name.")
+        return known
+    try:
+        with transaction.atomic():
+            return _record(Holder(id=uuid7()), identity, number, lookup, by, at)
+    except IntegrityError as error:
+        raise IdentityTaken("This number was recorded by somebody else just now: try again.") from error
+
+
 def checked_number(identity: Identity) -> str:
     """Give a document's number as it is kept: no blanks, capitals. Raises IdentityRefused."""
     if not identity.name.strip():

@@ -9,13 +9,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from prepaid.cards.bulk.models import BulkEvent, BulkLine, BulkSecrets, CardImport, CardOrder, ImportFault
 from prepaid.cards.offer import Offer
 from prepaid.cards.rules.models import InterestRate, Rule, RuleSet
 from prepaid.identifiers import uuid7
 
 __all__ = (
-    "Account", "Card", "CardEvent", "Credential", "Holder", "InterestRate", "Offer", "Program", "Rule",
-    "RuleSet",
+    "Account", "BulkEvent", "BulkLine", "BulkSecrets", "Card", "CardEvent", "CardImport", "CardOrder",
+    "Credential", "Holder", "ImportFault", "InterestRate", "Offer", "Program", "Rule", "RuleSet",
 )  # fmt: skip
 
 

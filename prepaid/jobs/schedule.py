@@ -29,6 +29,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "expire_lots": {"task": "expire_lots", "schedule": crontab(minute="20"), "options": {"expires": 3600}},
     "fold_outbox": {"task": "fold_outbox", "schedule": 10.0, "options": {"expires": 30}},
+    "bulk": {"task": "bulk", "schedule": 5.0, "options": {"expires": 5}},
     "watch_terminals": {"task": "watch_terminals", "schedule": 60.0, "options": {"expires": 60}},
     "sweep": {"task": "sweep", "schedule": crontab(minute="35"), "options": {"expires": 3600}},
     "heartbeat": {"task": "heartbeat", "schedule": 30.0, "options": {"expires": 60}},

@@ -5,6 +5,7 @@ Knows names and limits; must not know how anything is done.
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from django.utils import timezone
@@ -17,6 +18,7 @@ from prepaid.settlement import reconcile as reconciling
 from prepaid.settlement.fleet import watch_terminals as watch
 from prepaid.stored_value.approvals.service import expire_approvals as close_requests
 from prepaid.stored_value.bonus import pay_instalments as pay
+from prepaid.stored_value.bulk.work import work_off
 from prepaid.stored_value.expire import expire_lots as expire_value
 from prepaid.stored_value.holds import expire_holds as expire
 from prepaid.stores import sweeping
@@ -24,6 +26,8 @@ from prepaid.stores import sweeping
 task = partial(app.task, base=RecordedTask)
 # Below the visibility timeout of the broker: a task that runs for longer would be given to another worker.
 RECONCILE_TIME_LIMIT_S = 280
+# A turn at orders and imports, so that the other jobs of one worker are not kept waiting.
+BULK_TURN_S = 20.0
 
 
 @task(name="reconcile", time_limit=RECONCILE_TIME_LIMIT_S, soft_time_limit=RECONCILE_TIME_LIMIT_S - 10)
@@ -66,6 +70,14 @@ def expire_lots() -> str:
 def fold_outbox() -> str:
     """Fold new postings into the daily sums."""
     return f"{fold()} folded"
+
+
+@task(name="bulk", time_limit=RECONCILE_TIME_LIMIT_S)
+def bulk() -> str:
+    """Make, load, bring in and take back cards of orders and imports, for one turn."""
+    ends = time.monotonic() + BULK_TURN_S
+    chunks = work_off(now=timezone.now, may_go_on=lambda: time.monotonic() < ends)
+    return f"{chunks} parts"
 
 
 @task(name="watch_terminals")

@@ -15,7 +15,7 @@ from prepaid.money import UNITS
 
 GeneralKind = Literal[
     "merchant", "cash", "bank_card", "alipay", "wechat_pay", "bank_transfer", "promotion", "fees", "breakage",
-    "adjustment", "shortfall", "clearing", "move",
+    "adjustment", "shortfall", "clearing", "move", "migration",
 ]  # fmt: skip
 _NAMES = UUID("7d0f7a3e-7c02-4f43-9a64-0f5f6b0c6f0e")
 

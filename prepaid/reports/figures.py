@@ -18,6 +18,8 @@ from prepaid.reports.periods import Period
 # Which figure a type of transaction moves, and which way; a void or a reversal moves it back.
 EFFECTS = {
     "load": ("topped_up", 1),
+    # Owed to card holders as well, but no money came in with it.
+    "import": ("brought_in", 1),
     "redeem": ("redeemed", 1),
     "capture": ("redeemed", 1),
     "refund": ("redeemed", -1),
@@ -58,6 +60,7 @@ class Flow:
     bonus: int = 0
     paid_out: int = 0
     expired: int = 0
+    brought_in: int = 0
     lent: int = 0
     adjusted: int = 0
 
@@ -71,6 +74,7 @@ class Flow:
             self.bonus + other.bonus,
             self.paid_out + other.paid_out,
             self.expired + other.expired,
+            self.brought_in + other.brought_in,
             self.lent + other.lent,
             self.adjusted + other.adjusted,
         )
@@ -78,7 +82,7 @@ class Flow:
     @property
     def change(self) -> int:
         """Give what this did to the liability."""
-        given = self.topped_up + self.bonus + self.adjusted + self.lent
+        given = self.topped_up + self.bonus + self.brought_in + self.adjusted + self.lent
         return given - self.redeemed - self.paid_out - self.expired
 
 
@@ -214,6 +218,8 @@ def effect(kind: str, undoes: str, count: int, amount: int) -> Flow:
         return Flow(bonus=sign * amount)
     if figure == "paid_out":
         return Flow(paid_out=sign * amount)
+    if figure == "brought_in":
+        return Flow(brought_in=sign * amount)
     if figure == "lent":
         return Flow(lent=sign * amount)
     if figure == "adjusted":

@@ -141,6 +141,7 @@ def _cells_of(flow: Flow) -> list[Cell]:
         flow.redeemed,
         flow.paid_out,
         flow.expired,
+        flow.brought_in,
         flow.adjusted,
     ]
 
@@ -154,5 +155,6 @@ def _flow_columns() -> list[Column]:
         Column(pgettext("report", "Redeemed"), "money"),
         Column(pgettext("report", "Paid out"), "money"),
         Column(_("Expired value"), "money"),
+        Column(pgettext("report", "Brought in"), "money"),
         Column(_("Corrected"), "money"),
     ]

@@ -14,6 +14,7 @@ from prepaid.identifiers import rrn_of
 # Whether a type adds to the balance, takes from it, or moves nothing of it.
 SIGNS = {
     "load": 1,
+    "import": 1,
     "redeem": -1,
     "hold": 0,
     "capture": -1,

@@ -26,6 +26,7 @@ OFFICE_PAGES = (
     ("reports", _("Reports"), "chart-column"),
     ("offers", _("Offers"), "gift"),
     ("terminals", _("Terminals"), "nfc"),
+    ("orders", _("Orders"), "package"),
     ("approvals", _("Approvals"), "users-round"),
     ("returns", _("Card returns"), "hand-coins"),
     ("exceptions", _("Exceptions"), "triangle-alert"),

@@ -7,7 +7,18 @@ from django.views.i18n import set_language
 
 from prepaid.web import people
 from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
-from prepaid.web.office import approvals, fleet, offers, offline, reports, returns, rule_change, rules
+from prepaid.web.office import (
+    approvals,
+    fleet,
+    imports,
+    offers,
+    offline,
+    orders,
+    reports,
+    returns,
+    rule_change,
+    rules,
+)
 from prepaid.web.office import views as office
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -35,6 +46,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/returns/<uuid:card_id>", returns.quote, name="return_quote"),
     path("office/returns/<uuid:card_id>/choice", returns.choose_way, name="choose_return"),
     path("office/returns/<uuid:card_id>/payment", returns.pay, name="pay_return"),
+    path("office/orders", orders.orders, name="orders"),
+    path("office/orders/new", orders.new_order, name="new_order"),
+    path("office/orders/imports", imports.imports, name="imports"),
+    path("office/orders/imports/<uuid:import_id>", imports.card_import, name="import"),
+    path("office/orders/imports/<uuid:import_id>/faults.csv", imports.import_faults, name="import_faults"),
+    path("office/orders/imports/<uuid:import_id>/lines.csv", imports.import_lines, name="import_lines"),
+    path("office/orders/imports/<uuid:import_id>/file", imports.import_file, name="import_file"),
+    path("office/orders/imports/<uuid:import_id>/<slug:change>", imports.lead_import, name="lead_import"),
+    path("office/orders/<uuid:order_id>", orders.order, name="order"),
+    path("office/orders/<uuid:order_id>/file", orders.order_file, name="order_file"),
+    path("office/orders/<uuid:order_id>/recall", orders.recall_order, name="recall_order"),
+    path("office/orders/<uuid:order_id>/<slug:change>", orders.lead_order, name="lead_order"),
     path("cards/<uuid:card_id>/phones", phones.phones, name="phones"),
     path("cards/<uuid:card_id>/phones/<uuid:phone_id>/unlink", phones.unlink, name="unlink_phone"),
     path("pay/", include("prepaid.web.holder.urls")),

@@ -11,15 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace as changed
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from prepaid.cards.errors import ChangeRefused
 from prepaid.cards.lifecycle import Change, change_state
-from prepaid.cards.presentation import Presentation, at_the_desk
+from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, SequenceReused
-from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.approvals.payloads import Adjust, Payload, RefundUnlinked
 from prepaid.stored_value.approvals.service import ask
@@ -33,20 +32,18 @@ from prepaid.stored_value.pay_out import Parts, pay_out
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.refund import refund
 from prepaid.stored_value.replace import reactivate, replace
-from prepaid.stored_value.requests import Request
 from prepaid.stored_value.undo import reverse, void
-from tests.model.life import Life
+from tests.model.choices import Choices, cny
 from tests.model.stage import BEGINS
 from tests.model.world import CHANGES, Done
 
 Step = tuple[str, int, int, int, int]
-NUMBER_MAX = 0xFFFF
 # How often each step is taken.
 WEIGHTS = {
     "load": 14, "redeem": 20, "hold": 8, "capture": 8, "release": 3, "refund": 9, "undo": 13,
     "reverse_the_unseen": 3, "come_late": 3, "repeat": 5, "reuse_an_id": 2, "reuse_a_sequence": 1,
-    "let_time_pass": 6, "move": 6, "merge": 1, "pay_out": 4, "reactivate": 2, "refund_unlinked": 2, "adjust": 2,
-    "expire_a_lot": 6, "expire_a_hold": 3, "pay_a_part": 5, "stop_a_card": 1, "revive_a_card": 5,
+    "let_time_pass": 6, "move": 6, "merge": 1, "pay_out": 4, "reactivate": 2, "refund_unlinked": 2,
+    "adjust": 2, "expire_a_lot": 6, "expire_a_hold": 3, "pay_a_part": 5, "stop_a_card": 1, "revive_a_card": 5,
 }  # fmt: skip
 OF_CARDS = ("merge", "pay_out", "undo", "stop_a_card", "revive_a_card")
 HOURS = (1, 7, 24, 24 * 5, 24 * 20, 24 * 40)
@@ -56,7 +53,7 @@ TELLING = [name for name in Answer.__slots__ if name != "replayed"]
 _EXPIRE_HOLD = f"select ledger_expire_hold({REQUEST}, %s::uuid, %s::uuid)"
 
 
-class Steps(Life):
+class Steps(Choices):
     """A life that takes steps."""
 
     def take(self, step: Step) -> bool:
@@ -73,70 +70,6 @@ class Steps(Life):
         if name in OF_CARDS:
             self.compare_cards()
         return True
-
-    # What the numbers mean.
-
-    def request(self, **terms: Any) -> Request:
-        """Make the request of the origin whose turn it is: the terminal counts its own, the till does not."""
-        now = self.model.now
-        if self.model.by_till:
-            terms |= {"origin": self.shop.counter, "sequence": None}
-        request = self.shop.request(recorded_at=now, occurred_at=now, **terms)
-        self.requests.append(request)
-        return request
-
-    def amount(self, number: int, account: int) -> int:
-        """Choose an amount: small, middling, large, or just what is there or may be spent, or one beside."""
-        kind, size = number % 8, number // 8
-        if kind < 4:
-            return 1 + size % 1_500
-        if kind < 6:
-            return 1_500 + size % 3_501
-        if kind == 6:
-            return 1 + size * 3 % 25_000
-        found = self.model.accounts[account]
-        edges = (found.room(self.model.today), found.balance, found.good(self.model.today), found.held)
-        return max(1, edges[size % 4] + size // 4 % 3 - 1)
-
-    def card(self, number: int) -> int:
-        """Choose the newest card of an account."""
-        place = number % len(self.model.newest)
-        self.about.add(place)
-        return self.model.newest[place]
-
-    def present(self, number: int) -> tuple[int, Presentation, int | None]:
-        """Present a card: at the desk, or an account's first card by a tap, which may be an old one."""
-        kind, place = number // 16 % 8, number % len(self.model.newest)
-        if kind < 5:
-            card = self.card(number)
-            return card, at_the_desk(self.place.cards[card]), None
-        self.about.add(place)
-        counter = self.model.cards[place].counter + (0 if kind == 7 else kind - 4)
-        return place, Presentation(method="sun", lookup=self.place.lookups[place], counter=counter), counter
-
-    def earlier(self, number: int) -> tuple[UUID, Done] | None:
-        """Choose something that happened: twice out of three times something that moved or held value."""
-        posted = [key for key, one in self.model.done.items() if one.posted]
-        keys = posted if posted and number % 3 else list(self.model.done)
-        if not keys:
-            return None
-        key = keys[-1 - number // 3 % min(len(keys), 16)]
-        return key, self.look_at(self.model.done[key])
-
-    def look_at(self, done: Done) -> Done:
-        """Say that a step is about the accounts of a transaction."""
-        self.about |= {place for place in (done.account, done.taker) if place is not None}
-        return done
-
-    def of_original(self, number: int, original: Done) -> int:
-        """Choose an amount for an original: any, or as much as it has, or a part of it, or one beside."""
-        if number % 2 or not original.approved:
-            return self.amount(number // 2, original.account or 0)
-        whole, size = original.approved, number // 2
-        edges = (whole, whole - 1, whole + 1, whole // 2, whole // 3, whole * 11 // 10, whole * 11 // 10 + 1)
-        return max(1, edges[size % len(edges)])
-
-    # Steps.
 
     def load(self, a: int, b: int, c: int) -> bool:
         card, presented, tap = self.present(a)
@@ -171,14 +104,6 @@ class Steps(Life):
             return False
         request = self.request()
         return self.agree(partial(release, request, found[0]), self.model.release(request.id, found[0]))
-
-    def earlier_of(self, kind: str, number: int) -> tuple[UUID, Done] | None:
-        """Choose something of a kind, three times out of four."""
-        found = [(key, one) for key, one in self.model.done.items() if one.kind == kind and one.posted]
-        if not found or number % 4 == 0:
-            return None
-        key, done = found[-1 - number // 4 % min(len(found), 6)]
-        return key, self.look_at(done)
 
     def refund(self, a: int, b: int, c: int) -> bool:
         kind = "redeem" if c % 2 else "capture"
@@ -428,7 +353,3 @@ class Steps(Life):
         if told:
             self.place.cards.append(new)
         return True
-
-
-def cny(amount: int) -> Money:
-    return Money(amount, "CNY")

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.model.choices import NUMBER_MAX
 from tests.model.stage import Stage
-from tests.model.steps import NUMBER_MAX, WEIGHTS, Steps
+from tests.model.steps import WEIGHTS, Steps
 from tests.shop import assert_ledger_is_clean
 
 LIVES = int(os.environ.get("PREPAID_MODEL_LIVES", "40"))

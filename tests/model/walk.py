@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from tests.model.choices import NUMBER_MAX
 from tests.model.stage import Stage
-from tests.model.steps import NUMBER_MAX, WEIGHTS, Step, Steps
+from tests.model.steps import WEIGHTS, Step, Steps
 from tests.shop import assert_ledger_is_clean
 
 STEPS_OF_A_LIFE = 100

@@ -5,6 +5,7 @@ A killer that fails without any mutant would kill everything: the first test let
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,9 @@ import pytest
 from django.db import connections
 
 from tests.databases import connect_as_superuser
-from tests.mutants.mutants import KILLERS, MUTANTS, Mutant
+from tests.model.stage import Stage
+from tests.model.walk import WalkFailed, fault_of, walk
+from tests.mutants.mutants import KILLERS, MUTANTS, WALK_STEPS, Mutant
 
 
 def test_what_kills_a_mutant_passes_without_one(scratch_db: str) -> None:
@@ -42,6 +45,23 @@ def test_mutant_is_killed(
     row = (mutant.name, killed_by or "SURVIVED", how, time.monotonic() - began)
     record_property("mutant", row)
     assert killed_by is not None, f"{mutant.name} survived {', '.join(mutant.killers)}"
+
+
+def test_walk_that_fails_tells_its_seed_and_a_life_made_short(scratch_db: str) -> None:
+    (counter,) = (mutant for mutant in MUTANTS if mutant.name.startswith("counter"))
+    with connect_as_superuser(scratch_db) as superuser:
+        superuser.execute(counter.sql().encode())
+
+    with pytest.raises(WalkFailed) as failed:
+        walk("mutants", steps=WALK_STEPS, seed="8")
+
+    told = str(failed.value)
+    steps = [ast.literal_eval(line.strip(" ,")) for line in told.splitlines() if line.startswith("  (")]
+    assert "PREPAID_MODEL_SEED=8" in told
+    # One tap that is shown again, or is not the newest: nothing else is needed for it.
+    assert 1 <= len(steps) <= 3
+    variant = int(told.partition("variant ")[2].partition(",")[0])
+    assert fault_of(Stage(), variant, steps) is not None
 
 
 def test_mutant_whose_guard_is_gone_fails_loudly() -> None:

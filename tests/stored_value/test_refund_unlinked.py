@@ -184,10 +184,10 @@ def test_what_was_given_moves_there_and_back_and_is_reactivated() -> None:
     shop = open_shop(value_valid_months=1, reactivates_expired=True)
     held, other = shop.card(), shop.card()
     assert give(shop, held, 300).is_executed
-    cards = held.card.id, other.card.id
+    ways = [(held, other, 100), (held, other, 150), (other, held, 200)]
 
-    for source, target, amount in ((*cards, 100), (*cards, 150), (*reversed(cards), 200)):
-        assert move(shop.request(), source, target, Money(amount, "CNY")).approved
+    for source, target, amount in ways:
+        assert move(shop.request(), source.card.id, target.card.id, Money(amount, "CNY")).approved
     later = shop.request(recorded_at=timezone.now() + timedelta(days=40))
 
     assert reactivate(later, held.card.id).available_minor == 250

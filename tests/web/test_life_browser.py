@@ -158,7 +158,7 @@ def test_a_cashier_s_drawer_is_accessible_too(make_screen: Make, committed_db: N
     desk = open_desk()
     screen = make_screen(desk, path=f"/counter/{desk.issue(balance=100).card.id}")
     screen.page.locator("#card-life").click()
-    expect(screen.page.locator(".life-act.is-shut")).to_have_count(6)
+    expect(screen.page.locator(".life-act.is-shut")).to_have_count(7)
     assert_accessible(screen.page)
 
 

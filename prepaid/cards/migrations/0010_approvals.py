@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0008_hot_list"),
+        ("cards", "0009_orders"),
     ]
 
     operations = [

@@ -4,5 +4,5 @@ from prepaid.ledger.loading import read_tables
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0006_shortfall")]
+    dependencies = [("ledger", "0008_bulk")]
     operations = [migrations.RunSQL(read_tables("ledger/sql/tables/0009_approval.sql"))]

@@ -16,6 +16,8 @@ STATE_NAMES = {
 STATE_TONES = {"active": "good", "issued": "warn", "closed": ""}
 TYPE_NAMES: dict[tuple[str, str | None], str | Promise] = {
     ("load", None): gettext_lazy("Top-up"),
+    ("import", None): gettext_lazy("Brought in from another system"),
+    ("void", "import"): gettext_lazy("Taken back into the other system"),
     ("redeem", None): gettext_lazy("Purchase"),
     ("bonus", None): gettext_lazy("Bonus"),
     ("expire", None): gettext_lazy("Expired value"),

@@ -27,6 +27,7 @@ TITLES = {
     "pay_instalments": gettext_lazy("Bonus by instalments"),
     "expire_lots": gettext_lazy("Expiry of value"),
     "fold_outbox": gettext_lazy("Daily sums"),
+    "bulk": gettext_lazy("Orders and imports"),
     "watch_terminals": gettext_lazy("Watch over terminals"),
     "sweep": gettext_lazy("Sweeping"),
     "heartbeat": gettext_lazy("Sign of life"),

@@ -1,0 +1,1 @@
+"""Orders of many cards, and cards that come from another system."""

@@ -1,0 +1,1 @@
+"""Many cards at once: orders that are made and loaded, imports that are checked, run and undone."""

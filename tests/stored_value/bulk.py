@@ -1,0 +1,88 @@
+"""Orders as tests make them, and what they look at afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from prepaid.cards.models import BulkLine, Card, CardOrder, Credential
+from prepaid.cards.presentation import Presentation
+from prepaid.identifiers import uuid7
+from prepaid.money import Money
+from prepaid.stored_value.bulk.orders import approve_order, load_chunk, make_chunk, order_cards, record_funds
+from prepaid.stored_value.redeem import redeem
+from tests.shop import NOON, Shop
+
+
+def rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+
+
+def card_of(line: BulkLine) -> UUID:
+    assert line.card_id is not None, "the line's card is made"
+    return line.card_id
+
+
+def draft(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -> CardOrder:
+    values: dict[str, Any] = {"tender": "bank_transfer", "buyer_name": "Harbour Ltd", "by": "m1"}
+    return order_cards(
+        order_id=uuid7(),
+        program=shop.program,
+        till=shop.till,
+        quantity=quantity,
+        amount_each=amount,
+        at=NOON,
+        **values | changed,
+    )
+
+
+def make(order: CardOrder) -> None:
+    approve_order(order.id, by="m2", at=NOON)
+    while make_chunk(order.id, at=NOON):
+        pass
+
+
+def fund(order: CardOrder) -> None:
+    record_funds(order.id, reference="TT-7", by="m2", at=NOON)
+    while load_chunk(order.id, at=NOON):
+        pass
+
+
+def ordered(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -> CardOrder:
+    order = draft(shop, quantity, amount, **changed)
+    make(order)
+    fund(order)
+    order.refresh_from_db()
+    return order
+
+
+def lines_of(order: CardOrder) -> list[BulkLine]:
+    return list(BulkLine.objects.filter(bulk_id=order.id).order_by("line"))
+
+
+def outcomes(order: CardOrder) -> list[str]:
+    return [line.outcome for line in lines_of(order)]
+
+
+def balances(order: CardOrder) -> list[int]:
+    found = rows(
+        "select account.balance from cards_bulkline as line join ledger_account as account "
+        "on account.id = line.account_id where line.bulk_id = %s order by line.line",
+        [order.id],
+    )
+    return [balance for (balance,) in found]
+
+
+def states(order: CardOrder) -> list[str]:
+    cards = Card.objects.in_bulk([card_of(line) for line in lines_of(order)])
+    return [cards[card_of(line)].state for line in lines_of(order)]
+
+
+def spend(shop: Shop, line: BulkLine, amount: int) -> None:
+    credential = Credential.objects.get(card_id=card_of(line), method="qr")
+    presented = Presentation(method="qr", lookup=bytes(credential.lookup))
+    assert redeem(shop.request(), presented, Money(amount, "CNY")).approved

@@ -1,0 +1,99 @@
+"""The commands: a file is told line by line, tried without a trace, brought in; many cards are ordered."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from prepaid.cards.models import BulkLine, Card, CardImport, CardOrder
+from tests.shop import Shop, assert_ledger_is_clean, figures, open_shop
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words: str, **options: Any) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command(*words, stdout=out, stderr=err, **options)
+    except CommandError as error:
+        return out.getvalue(), f"{err.getvalue()}{error}"
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    opened = open_shop()
+    opened.program.scope_store_ids = [opened.store.id]
+    opened.program.save()
+    return opened
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    file = folder / "old.csv"
+    file.write_bytes(text.encode(encoding))
+    return str(file)
+
+
+def test_a_dry_run_says_that_all_is_good_and_keeps_nothing(shop: Shop, tmp_path: Path) -> None:
+    file = write(tmp_path, "会员号,余额\nA1,10.50\n", "gb18030")
+    out, err = run("import_cards", file, "--program", shop.program.code, "--dry-run")
+    assert (out, err) == ("1 cards with ¥10.50 and bonus of ¥0.00, GB 18030: all good.\n", "")
+    assert not CardImport.objects.filter(program=shop.program).exists()
+    assert not Card.objects.filter(program=shop.program).exists()
+
+
+def test_faults_are_told_line_by_line_and_nothing_comes_in(shop: Shop, tmp_path: Path) -> None:
+    shop.card()
+    before = figures()
+    file = write(tmp_path, "external_id,balance\nA1,1\nA2,x\nA1,1\n")
+    out, err = run("import_cards", file, "--program", shop.program.code)
+    assert out == ""
+    assert err.splitlines() == [
+        "line 3: balance: amount_invalid x",
+        "line 4: external_id: twice 2",
+        "2 faults in 3 lines. Nothing was brought in.",
+    ]
+    assert figures() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("number,colour\n", "The heading names a column that is not known: colour"),
+        ("number,balance\n", "The file has no lines below its heading."),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(shop: Shop, tmp_path: Path, text: str, says: str) -> None:
+    assert run("import_cards", write(tmp_path, text), "--program", shop.program.code)[1] == says
+    missing = str(tmp_path / "none.csv")
+    assert run("import_cards", missing)[1] == f"{missing}: No such file or directory."
+
+
+def test_a_good_file_is_brought_in_with_its_progress(shop: Shop, tmp_path: Path) -> None:
+    file = write(tmp_path, "external_id,balance\nA1,1\nA2,2\n")
+    out, err = run("import_cards", file, "--program", shop.program.code)
+    assert err == ""
+    assert out.splitlines()[1] == "2 of 2"
+    made = CardImport.objects.get(program=shop.program)
+    assert (made.state, BulkLine.objects.filter(bulk_id=made.id, outcome="loaded").count()) == ("done", 2)
+    assert_ledger_is_clean()
+
+
+def test_cards_are_ordered_and_loaded_with_their_progress(shop: Shop) -> None:
+    program = shop.program.code
+    out, err = run("order_cards", "3", "12.50", "--buyer", "Harbour", "--program", program, "--funded")
+    assert err == ""
+    assert "3 of 3 made, 3 loaded with ¥12.50" in out
+    order = CardOrder.objects.get(program=shop.program)
+    assert (order.state, order.amount_each, order.buyer_name) == ("activated", 1_250, "Harbour")
+    assert_ledger_is_clean()
+
+
+def test_an_amount_that_is_none_orders_nothing(shop: Shop) -> None:
+    err = run("order_cards", "3", "12.505", "--buyer", "Harbour", "--program", shop.program.code)[1]
+    assert err.endswith("Nothing was ordered.")
+    assert not CardOrder.objects.filter(program=shop.program).exists()

@@ -1,0 +1,129 @@
+"""Orders and imports in a real browser: accessible, silent, no wider than the screen, moving on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from prepaid.cards.models import CardOrder
+from prepaid.identifiers import uuid7
+from prepaid.stored_value.bulk import orders
+from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import
+from prepaid.stored_value.bulk.orders import approve_order, load_chunk, make_chunk, order_cards, record_funds
+from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+
+pytestmark = pytest.mark.browser
+Make = Callable[..., Screen]
+WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
+
+
+def draft(desk: Desk, quantity: int = 24) -> CardOrder:
+    return order_cards(
+        order_id=uuid7(),
+        program=desk.shop.program,
+        till=desk.shop.till,
+        quantity=quantity,
+        amount_each=50_000,
+        tender="bank_transfer",
+        buyer_name="Harbour Hotels Ltd",
+        reference="INV-2026-114",
+        by=desk.staff.code,
+        at=timezone.now(),
+    )
+
+
+def upload(desk: Desk, text: str) -> UUID:
+    made = check_import(
+        import_id=uuid7(),
+        content=text.encode(),
+        file_name="members.csv",
+        program=desk.shop.program,
+        till=desk.shop.till,
+        by=desk.staff.code,
+        at=timezone.now(),
+    )
+    return made.id
+
+
+@pytest.fixture
+def worked(committed_db: None) -> tuple[Desk, list[str]]:
+    """A desk with orders and imports in each of their states, and their pages."""
+    desk, now = open_desk(role="manager"), timezone.now()
+    drafted, making, made, done = (draft(desk) for _ in range(4))
+    for order in (making, made, done):
+        approve_order(order.id, by=desk.staff.code, at=now)
+    for order in (made, done):
+        make_chunk(order.id, at=now)
+    record_funds(done.id, reference="TT-7", by=desk.staff.code, at=now)
+    load_chunk(done.id, at=now)
+    orders.recall(done.id, [2, 3], reason="Two too many.", by=desk.staff.code, at=now)
+    tag = desk.shop.store.code
+    good = f"external_id,balance,bonus,holder\n{tag}1,10,2,王小雨\n{tag}2,5.50,,Li Lei\n"
+    checked, run = upload(desk, good), upload(desk, good.replace(tag, f"R{tag}"))
+    start_import(run, by=desk.staff.code, at=now)
+    while run_chunk(run, at=now):
+        pass
+    faulty = upload(desk, "number,external_id,balance\n860012,,12.345\n,,x\n,A1,5\n,A1,5\n")
+    pages = [f"/{order.id}" for order in (drafted, making, made, done)]
+    pages += [f"/imports/{import_id}" for import_id in (checked, run, faulty)]
+    return desk, ["", "/new", "/imports", *pages]
+
+
+@pytest.mark.parametrize(("language", "scheme"), WAYS)
+def test_the_pages_are_accessible(
+    make_screen: Make, worked: tuple[Desk, list[str]], language: str, scheme: str
+) -> None:
+    desk, pages = worked
+    screen = make_screen(desk, language=language, color_scheme=scheme, path=None)
+    for page in pages:
+        screen.goto(f"/office/orders{page}")
+        assert_accessible(screen.page)
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+def test_no_page_scrolls_sideways(make_screen: Make, worked: tuple[Desk, list[str]], width: int) -> None:
+    desk, pages = worked
+    screen = make_screen(desk, viewport={"width": width, "height": 844}, path=None)
+    for page in pages:
+        screen.goto(f"/office/orders{page}")
+        assert screen.page.evaluate("document.documentElement.scrollWidth") == width, page
+
+
+def test_an_order_moves_on_the_screen_by_itself(make_screen: Make, committed_db: None) -> None:
+    desk = open_desk(role="manager")
+    order = draft(desk)
+    screen = make_screen(desk, path=f"/office/orders/{order.id}")
+    page = screen.page
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.locator("#progress")).to_contain_text("0 / 24")
+    make_chunk(order.id, at=timezone.now())
+    page.get_by_role("button", name="The money is in: load the cards").click()
+    expect(page.locator("#progress")).to_contain_text("0 / 24")
+    load_chunk(order.id, at=timezone.now())
+    expect(page.locator(".page-head .tag")).to_have_text("Active")
+    expect(page.locator("#progress")).to_have_count(0)
+
+
+def test_the_batch_file_comes_down_and_the_file_s_faults_are_read(
+    make_screen: Make, worked: tuple[Desk, list[str]], tmp_path: Path
+) -> None:
+    desk, pages = worked
+    screen = make_screen(desk, path=f"/office/orders{pages[5]}")
+    screen.page.locator("#seal").fill("correct horse battery")
+    with screen.page.expect_download() as coming:
+        screen.page.get_by_role("button", name="Fetch the file").click()
+    assert Path(coming.value.path()).read_bytes().startswith(b"PK")
+
+    file = tmp_path / "wrong.csv"
+    file.write_text("external_id,balance\nA1,1.999\n")
+    screen.goto("/office/orders/imports")
+    screen.page.locator("#id_program").select_option(desk.shop.program.code)
+    screen.page.locator("#id_file").set_input_files(file)
+    screen.page.get_by_role("button", name="Check the file").click()
+    expect(screen.page.locator("main")).to_contain_text("Not an amount")
+    expect(screen.page.locator("main")).to_contain_text("1.999")
