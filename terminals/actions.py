@@ -234,7 +234,7 @@ def _sell(
             print(f"{len(resolved)} earlier resolved: see queue --export", file=sys.stderr)
         told = tell(options, result, till, resolved=resolved, resumed=entry.id in before)
         if entry.answer is not None:
-            _catch_up(till)
+            _catch_up(till, entry.answer.reason)
         return told
 
 
@@ -249,9 +249,12 @@ def _named(till: Terminal, entry: Entry, card: messages.Card) -> Result:
     return result
 
 
-def _catch_up(till: Terminal) -> None:
+def _catch_up(till: Terminal, reason: str | None = None) -> None:
     """Use the moment that the site answers: tell what was sold offline, and keep ready for the next time."""
     try:
+        if reason == "credential_refused":
+            # A floor of the challenge may be new: the next tap has to meet it.
+            till.learn_policy()
         till.transactions.upload(UPLOADS_AFTER_A_SALE)
         till.keep_ready()
     except (ConnectionFault, Refused) as fault:

@@ -117,7 +117,9 @@ def look_at_reader(patient: Patient) -> Look:
             by = say(f"{notes.detail} (used by agent {pid})", f"{notes.detail}（进程 {pid} 占用）")
             return "fault", notes.code, by
         return "ok", None, say(f"used by agent {pid}", f"由终端程序 {pid} 使用")
-    opened = within(patient.left_s(READER_S), lambda: _open(open_reader(path)))
+    # What the driver's library takes to load says nothing of the reader.
+    device = open_reader(path)
+    opened = within(patient.left_s(READER_S), lambda: _open(device))
     if opened is None:
         return "fault", "HW-USB-01", say(f"{path} does not answer in time", f"{path} 未及时应答")
     return "ok", None, say(opened, opened)
@@ -133,7 +135,7 @@ def look_at_scanner(patient: Patient) -> Look:
         notes = patient.folder.scanner_notes()
         if notes is not None and notes.code:
             return "fault", notes.code, say(notes.detail, notes.detail)
-    elif path and within(patient.left_s(STEP_S), lambda: _open(open_scanner(path))) is None:
+    elif path and not _answers(open_scanner(path), patient.left_s(STEP_S)):
         return "fault", "HW-USB-01", say(f"{path} does not answer in time", f"{path} 未及时应答")
     result = last_result(patient.folder)
     if result is None:
@@ -236,6 +238,10 @@ def within(limit_s: float, do: Callable[[], str]) -> str | None:
     if isinstance(came, TerminalError):
         raise came
     return came
+
+
+def _answers(device: Scanner, limit_s: float) -> bool:
+    return within(limit_s, lambda: _open(device)) is not None
 
 
 def _open(device: Reader | Scanner) -> str:

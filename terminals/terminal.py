@@ -103,18 +103,22 @@ class Terminal:
         )
         if heard is None and not is_due:
             return
-        policy = self.site.policy()
-        self._keep_policy(policy)
+        policy = self.learn_policy()
         if is_due:
             # A spare holds the list too, so that it can take over at once.
             self.stand_in.keep(policy, self.site.hot_list(self.folder.hot_list().version), at)
 
-    def _keep_policy(self, policy: dict[str, Any]) -> None:
-        """Keep what the site asks for, such as the challenge floor; grants have a file of their own."""
+    def learn_policy(self) -> dict[str, Any]:
+        """Ask for the policy, and keep what the site asks for, such as the challenge floor.
+
+        Grants have a file of their own. Raises as Connection.call.
+        """
+        policy = self.site.policy()
         kept = {name: value for name, value in policy.items() if name != "stand_in"}
         if kept != self.enrolment.policy:
             self.enrolment = msgspec.structs.replace(self.enrolment, policy=kept)
             self.folder.save_enrolment(self.enrolment)
+        return policy
 
     def close_batch(self) -> ClosedBatch:
         """Resolve what is unresolved, then close the open batch."""

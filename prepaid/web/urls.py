@@ -74,7 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/terminals/<uuid:terminal_id>/unlock", fleet.unlock_terminal, name="unlock_terminal"),
     path("office/terminals/<uuid:terminal_id>/approve", fleet.approve_terminal, name="approve_terminal"),
     path("office/terminals/<uuid:terminal_id>/promote", fleet.promote_terminal, name="promote_terminal"),
-    path("office/offline", offline.offline, name="offline"),
+    path("office/terminals/offline", offline.offline, name="offline"),
     path("office/exceptions", office.exceptions, name="exceptions"),
     path("office/exceptions/<uuid:exception_id>", office.resolve_exception, name="resolve_exception"),
 ]

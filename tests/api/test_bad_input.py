@@ -64,7 +64,7 @@ ROWS: list[tuple[str, Any, str]] = [
     ("card", {"method": "qr", "code": "x" * 65}, "card.code"),
     ("card", {"method": "qr", "code": 5}, "card.code"),
     ("card", {"method": "qr", "code": "x\u0000"}, "code"),
-    ("card", {"method": "qr", "code": "x", "pin": "1"}, "card.pin"),
+    ("card", {"method": "qr", "code": "x", "sum": "1"}, "card.sum"),
     ("card", {"method": "qr", "code": "x", "entry": "thought"}, "card.entry"),
     ("card", {"method": "number", "number": "8600000000000000", "pin": 1234}, "card.pin"),
     ("card", {"method": "uid", "uid": "04A1B2C3\n", "technology": "ntag215"}, "card.uid"),

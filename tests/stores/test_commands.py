@@ -90,4 +90,4 @@ def test_stand_in_limits_that_contradict_each_other_are_refused(stores: list[Sto
     with pytest.raises(CommandError, match="Nothing was changed"):
         allow("--store", "0002", "--per-transaction", "5000", "--per-card", "4999")
 
-    assert not StandIn.objects.exists()
+    assert not StandIn.objects.filter(store__in=stores).exists()

@@ -159,6 +159,14 @@ def test_a_load_tells_its_tender(agent: Agent, site: RecordingSite) -> None:
     assert json.loads(site.sent()[0].body)["tender"] == {"type": "bank_card", "reference": "77"}
 
 
+def test_a_floor_that_is_new_is_learned_when_a_card_was_refused(agent: Agent, site: RecordingSite) -> None:
+    site.floor, site.decline = 1_000, "credential_refused"
+
+    agent.run("redeem", "--amount", "12.50", *CARD)
+
+    assert agent.folder.enrolment().policy["challenge_floor"] == 1_000
+
+
 def test_a_pin_can_come_from_standard_input(agent: Agent, site: RecordingSite) -> None:
     words = [
         "redeem",

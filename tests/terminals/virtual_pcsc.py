@@ -1,12 +1,14 @@
 """A PC/SC reader without hardware: Debian's pcscd with the driver vpcd, and a card behind its socket.
 
-The daemon is this test's own, ended by its number; the card calls its driver on loopback. (The driver can
-call us instead, and then nothing else could; version 3.3 of it aborts when that call ends.)
+The daemon is this test's own, ended by its number. Its driver takes calls at every address of the machine, so
+it runs in a network namespace that has loopback alone, where one can be made. (The driver can call us
+instead, but version 3.3 of it aborts when that call ends.)
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -18,6 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.terminals.broken_parts import can_make_networks
 
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
@@ -42,13 +46,15 @@ class Slot:
     def __init__(self) -> None:
         # vpcd opens this port and, for a second slot, the next.
         self.port = _find_two_ports()
+        # The process in whose network the driver listens.
+        self.listener: int | None = None
         self.commands: list[bytes] = []
         self._line: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
     def put(self, uid: bytes, answer: Answer, atr: bytes = ISO_DEP_ATR) -> None:
         self.clear()
-        line = socket.create_connection(("127.0.0.1", self.port), WAIT_S)
+        line = call(self.port, self.listener)
         line.settimeout(None)
         self._line = line
         self._thread = threading.Thread(target=self._speak, args=(line, atr, uid, answer), daemon=True)
@@ -82,6 +88,28 @@ def _find_two_ports() -> int:
                 return port
 
 
+@contextlib.contextmanager
+def network_of(process: int | None) -> Iterator[None]:
+    """Let this thread make its sockets in the network of another process."""
+    if process is None:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as ours, open(f"/proc/{process}/ns/net") as theirs:
+        if libc.setns(theirs.fileno(), 0) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+        try:
+            yield
+        finally:
+            assert libc.setns(ours.fileno(), 0) == 0, "this thread is left in another network"
+
+
+def call(port: int, listener: int | None) -> socket.socket:
+    """Call a port on the loopback of a process's network."""
+    with network_of(listener):
+        return socket.create_connection(("127.0.0.1", port), WAIT_S)
+
+
 def _take(line: socket.socket, length: int) -> bytes:
     taken = b""
     while len(taken) < length:
@@ -100,7 +128,7 @@ class Daemon:
     """A pcscd of our own; stopping it is what unplugging every reader looks like to the agent."""
 
     def __init__(self, folder: Path, slot: Slot) -> None:
-        self._folder, self._port = folder, slot.port
+        self._folder, self._slot = folder, slot
         (folder / "reader").write_text(
             f'FRIENDLYNAME "{NAME}"\nDEVICENAME /dev/null:{hex(slot.port)}\n'
             f"LIBPATH {DRIVER}\nCHANNELID {hex(slot.port)}\n"
@@ -109,14 +137,22 @@ class Daemon:
 
     def start(self) -> None:
         with (self._folder / "pcscd.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["pcscd", "--foreground", "--config", str(self._folder)], stdout=log, stderr=log
-            )
+            words = ["pcscd", "--foreground", "--config", str(self._folder)]
+            if can_make_networks():
+                alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+                self._process = subprocess.Popen([*alone, *words], stdout=log, stderr=log)
+                self._slot.listener = self._process.pid
+            else:
+                self._process = subprocess.Popen(words, stdout=log, stderr=log)
         wait_until(lambda: SOCKET.exists() and self._listens(), self.log)
 
     def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port + 1)) == 0
+        # The second slot's, so that no card is laid on the first.
+        try:
+            call(self._slot.port + 1, self._slot.listener).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         process, self._process = self._process, None

@@ -34,7 +34,7 @@ def kept(desk: Desk) -> dict[str, Any] | None:
 
 
 def test_limits_are_kept_as_typed_in_minor_units(manager: Desk) -> None:
-    answer = manager.client().post("/office/offline", TYPED)
+    answer = manager.client().post("/office/terminals/offline", TYPED)
 
     found = kept(manager)
     assert answer.status_code == 302
@@ -42,7 +42,7 @@ def test_limits_are_kept_as_typed_in_minor_units(manager: Desk) -> None:
     assert (found["per_transaction"], found["per_card"], found["per_terminal"]) == (5_000, 10_000, 100_050)
     assert (found["count"], found["age_s"], found["floor_sun"]) == (20, 43_200, 5_000)
     assert (found["floor_qr"], found["floor_uid"], found["changed_by"]) == (1_000, 0, manager.staff.code)
-    page = manager.client().get("/office/offline").content.decode()
+    page = manager.client().get("/office/terminals/offline").content.decode()
     assert 'value="1000.50"' in page
 
 
@@ -59,31 +59,32 @@ def test_limits_are_kept_as_typed_in_minor_units(manager: Desk) -> None:
     ],
 )
 def test_limits_that_contradict_each_other_change_nothing(manager: Desk, changed: dict[str, str]) -> None:
-    manager.client().post("/office/offline", TYPED)
+    manager.client().post("/office/terminals/offline", TYPED)
     before = kept(manager)
 
-    answer = manager.client().post("/office/offline", TYPED | changed)
+    answer = manager.client().post("/office/terminals/offline", TYPED | changed)
 
     assert answer.status_code == 200
     assert kept(manager) == before
 
 
 def test_selling_offline_can_be_stopped(manager: Desk) -> None:
-    manager.client().post("/office/offline", TYPED)
-    manager.client().post("/office/offline", {"off": "1"})
+    manager.client().post("/office/terminals/offline", TYPED)
+    manager.client().post("/office/terminals/offline", {"off": "1"})
 
     found = kept(manager)
     assert found is not None
     assert (found["count"], found["per_transaction"], found["version"]) == (0, 0, 2)
     assert (
-        "Off: without the site nothing is sold." in manager.client().get("/office/offline").content.decode()
+        "Off: without the site nothing is sold."
+        in manager.client().get("/office/terminals/offline").content.decode()
     )
 
 
 def test_a_cashier_sees_and_changes_nothing(db: None) -> None:
     cashier = open_desk()
-    assert cashier.client().get("/office/offline").status_code == 403
-    assert cashier.client().post("/office/offline", TYPED).status_code == 403
+    assert cashier.client().get("/office/terminals/offline").status_code == 403
+    assert cashier.client().post("/office/terminals/offline", TYPED).status_code == 403
     assert kept(cashier) is None
 
 
@@ -97,7 +98,7 @@ def test_exposure_and_shortfall_are_shown(manager: Desk) -> None:
     )
     record_advices([sold.id], [], at=datetime.now(UTC))
 
-    page = manager.client().get("/office/offline").content.decode()
+    page = manager.client().get("/office/terminals/offline").content.decode()
     findings = manager.client().get("/office/exceptions").content.decode()
 
     assert "¥75.50" in page

@@ -22,7 +22,7 @@ PATHS = (
     "/cards/new",
     "/till",
     "/office/terminals",
-    "/office/offline",
+    "/office/terminals/offline",
     "/office/exceptions",
     "/office/approvals",
     "/office/offers",
