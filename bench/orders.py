@@ -12,30 +12,39 @@ from typing import Any
 
 def measure_orders(quantity: int) -> None:
     """Order, make and load cards, then take a tenth back; print how long each took."""
+    from django.contrib.auth.models import User
     from django.utils import timezone
 
     from prepaid.cards.models import Program
     from prepaid.identifiers import uuid7
+    from prepaid.stored_value.approvals.orders import ask_for_order
     from prepaid.stored_value.bulk import orders
-    from prepaid.stores.models import Till
+    from prepaid.stores.models import Staff, Till
     from prepaid.stores.opening import open_store
 
     store = open_store("BULK", "Bulk", currency="CNY", tills=["Office"])
     program = Program.objects.create(
-        code="BULK", name="Bulk", currency="CNY", allowed_credentials=["sun", "number", "qr"]
+        code="BULK",
+        name="Bulk",
+        currency="CNY",
+        allowed_credentials=["sun", "number", "qr"],
+        bulk_issue_alone_max=None,
     )
+    till = Till.objects.get(store=store)
+    user = User.objects.create(username="bench-bulk")
+    staff = Staff.objects.create(user=user, store=store, till=till, code="bench-bulk", role="manager")
     now = timezone.now
     values: dict[str, Any] = {"tender": "bank_transfer", "buyer_name": "Harbour Ltd", "by": "bench"}
     order = orders.order_cards(
         order_id=uuid7(),
         program=program,
-        till=Till.objects.get(store=store),
+        till=till,
         quantity=quantity,
         amount_each=10_000,
         at=now(),
         **values,
     )
-    orders.approve_order(order.id, by="bench", at=now())
+    ask_for_order(order.id, approval_id=uuid7(), staff=staff, reason="bench", at=now())
     made = _tell("made", quantity, lambda: _all(lambda: orders.make_chunk(order.id, at=now())))
     orders.record_funds(order.id, reference="bench", by="bench", at=now())
     loaded = _tell("loaded", quantity, lambda: _all(lambda: orders.load_chunk(order.id, at=now())))

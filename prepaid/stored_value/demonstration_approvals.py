@@ -16,6 +16,7 @@ ALONE = {
     "refund_unlinked_alone_max": 5_000,
     "unblock_alone_max": 50_000,
     "card_return_alone_max": 100_000,
+    "bulk_issue_alone_max": 500_000,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,13 @@ from prepaid.cards.models import BulkLine, Card, CardOrder, Credential
 from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
-from prepaid.stored_value.bulk.orders import approve_order, load_chunk, make_chunk, order_cards, record_funds
+from prepaid.stored_value.approvals.orders import ask_for_order
+from prepaid.stored_value.approvals.service import approve
+from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from prepaid.stored_value.redeem import redeem
+from prepaid.stores.models import Staff
 from tests.shop import NOON, Shop
+from tests.stored_value.people import hire_at
 
 
 def rows(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
@@ -40,8 +45,19 @@ def draft(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -
     )
 
 
+def approved(order: CardOrder, at: datetime = NOON) -> Staff:
+    """Have one manager of the order's store ask for it and another approve it; give who approved."""
+    asker, second = (hire_at(order.store_id, order.till_id) for _ in range(2))
+    asked = ask_for_order(order.id, approval_id=uuid7(), staff=asker, reason="for the feast", at=at)
+    if asked.is_pending:
+        assert approve(asked.approval.id, staff=second, at=at).is_executed
+        return second
+    assert asked.is_executed
+    return asker
+
+
 def make(order: CardOrder) -> None:
-    approve_order(order.id, by="m2", at=NOON)
+    approved(order)
     while make_chunk(order.id, at=NOON):
         pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -17,9 +18,14 @@ from tests.shop import HeldCard, Shop
 
 def hire(shop: Shop, role: str = "manager") -> Staff:
     """Hire a person whose code no other test has."""
+    return hire_at(shop.store.id, shop.till.id, role)
+
+
+def hire_at(store_id: UUID, till_id: UUID, role: str = "manager") -> Staff:
+    """Hire a person at a till."""
     code = f"{role[0]}{os.urandom(6).hex()}"
     user = User.objects.create(username=code)
-    return Staff.objects.create(user=user, store=shop.store, till=shop.till, code=code, role=role)
+    return Staff.objects.create(user=user, store_id=store_id, till_id=till_id, code=code, role=role)
 
 
 def asked_by(staff: Staff, payload: Payload, **changed: Any) -> Asked:

@@ -153,7 +153,9 @@ CASES: dict[str, Case] = {
 
 
 def test_every_kind_that_has_an_amount_is_tried_here() -> None:
-    assert {name.split()[0] for name in CASES} | {"rule_change"} == {kind.code for kind in KINDS}
+    assert {name.split()[0] for name in CASES} | {"rule_change", "bulk_issue"} == {
+        kind.code for kind in KINDS
+    }
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -13,9 +13,9 @@ from prepaid.cards.models import BulkEvent, BulkSecrets, CardOrder
 from prepaid.keys import site_keys
 from prepaid.stored_value.bulk.batch_file import LockRefused, fetch_batch_file, is_waiting
 from prepaid.stored_value.bulk.errors import BatchFileGone
-from prepaid.stored_value.bulk.orders import approve_order, make_chunk
+from prepaid.stored_value.bulk.orders import make_chunk
 from tests.shop import NOON, open_shop
-from tests.stored_value.bulk import draft, rows
+from tests.stored_value.bulk import approved, draft, rows
 
 pytestmark = pytest.mark.django_db
 Rows = list[dict[str, str]]
@@ -23,7 +23,7 @@ Rows = list[dict[str, str]]
 
 def made() -> CardOrder:
     order = draft(open_shop(), 3)
-    approve_order(order.id, by="m2", at=NOON)
+    approved(order)
     make_chunk(order.id, at=NOON)
     return order
 

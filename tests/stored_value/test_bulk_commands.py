@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from prepaid.cards.models import BulkLine, Card, CardImport, CardOrder
+from prepaid.cards.models import BulkLine, Card, CardImport, CardOrder, Program
+from prepaid.stored_value.approvals.orders import find_request_of
+from prepaid.stored_value.approvals.service import approve
+from prepaid.stored_value.bulk.work import work_off
+from prepaid.stores.models import Staff
 from tests.shop import Shop, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.people import hire
 
 pytestmark = pytest.mark.django_db
 
@@ -83,9 +89,41 @@ def test_a_good_file_is_brought_in_with_its_progress(shop: Shop, tmp_path: Path)
     assert_ledger_is_clean()
 
 
+def order_of(shop: Shop, staff: Staff, amount: str = "12.50") -> list[str]:
+    words = ["order_cards", "3", amount, "--buyer", "Harbour", "--program", shop.program.code]
+    return [*words, "--by", staff.code]
+
+
+def test_above_the_amount_the_command_says_who_decides_and_makes_nothing(shop: Shop) -> None:
+    Program.objects.filter(pk=shop.program.pk).update(bulk_issue_alone_max=3_749)
+    asker = hire(shop)
+    out, err = run(*order_of(shop, asker), "--funded")
+    assert err == ""
+    assert "¥37.50 in all is above ¥37.49" in out
+    assert f"a manager other than {asker.code} must approve it in the office, under Approvals" in out
+    order = CardOrder.objects.get(program=shop.program)
+    assert (order.state, Card.objects.filter(program=shop.program).count()) == ("draft", 0)
+
+    asked = find_request_of(order.id)
+    assert asked is not None
+    approve(asked.id, staff=hire(shop), at=timezone.now())
+    work_off(now=timezone.now, may_go_on=lambda: True)
+
+    order.refresh_from_db()
+    assert (order.state, order.made_count) == ("made", 3)
+    assert_ledger_is_clean()
+
+
+def test_only_a_manager_orders_by_command(shop: Shop) -> None:
+    cashier = hire(shop, "cashier")
+    err = run(*order_of(shop, cashier))[1]
+    assert err == f"{cashier.code} is no manager's code. Nothing was ordered."
+    assert not CardOrder.objects.filter(program=shop.program).exists()
+
+
 def test_cards_are_ordered_and_loaded_with_their_progress(shop: Shop) -> None:
-    program = shop.program.code
-    out, err = run("order_cards", "3", "12.50", "--buyer", "Harbour", "--program", program, "--funded")
+    Program.objects.filter(pk=shop.program.pk).update(bulk_issue_alone_max=3_750)
+    out, err = run(*order_of(shop, hire(shop)), "--funded")
     assert err == ""
     assert "3 of 3 made, 3 loaded with ¥12.50" in out
     order = CardOrder.objects.get(program=shop.program)
@@ -94,6 +132,6 @@ def test_cards_are_ordered_and_loaded_with_their_progress(shop: Shop) -> None:
 
 
 def test_an_amount_that_is_none_orders_nothing(shop: Shop) -> None:
-    err = run("order_cards", "3", "12.505", "--buyer", "Harbour", "--program", shop.program.code)[1]
+    err = run(*order_of(shop, hire(shop), amount="12.505"))[1]
     assert err.endswith("Nothing was ordered.")
     assert not CardOrder.objects.filter(program=shop.program).exists()

@@ -26,7 +26,7 @@ from prepaid.stored_value.bulk.imports import check_import, start_import, undo_i
 from prepaid.stored_value.bulk.work import work_off
 from tests.databases import own_database
 from tests.shop import Shop, assert_ledger_is_clean, open_shop, together
-from tests.stored_value.bulk import draft, rows
+from tests.stored_value.bulk import approved, draft, rows
 
 LINES, CHUNK = 400, 7
 KILLS = 3
@@ -79,7 +79,7 @@ def kill_until_done(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_order_is_made_and_loaded_once_however_often_its_worker_is_killed(alone: None, seed: int) -> None:
     order = draft(open_shop(), LINES)
-    orders.approve_order(order.id, by="m2", at=timezone.now())
+    approved(order, at=timezone.now())
     kill_until_done(seed)
     order.refresh_from_db()
     assert (order.state, order.made_count) == ("made", LINES)
@@ -115,7 +115,7 @@ def test_an_import_is_run_and_undone_once_however_often_its_worker_is_killed(alo
 def test_workers_side_by_side_do_everything_once(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders, "CHUNK_LINES", 10)
     order, made = draft(open_shop(), 60), upload(open_shop(), 60)
-    orders.approve_order(order.id, by="m2", at=timezone.now())
+    approved(order, at=timezone.now())
     start_import(made.id, by="m1", at=timezone.now())
     assert not failures(4)
     orders.record_funds(order.id, reference="", by="m2", at=timezone.now())
@@ -133,7 +133,7 @@ def test_without_the_lock_on_the_order_workers_side_by_side_stand_in_each_other_
     monkeypatch.setattr(orders, "DRAWS_MAX", 1)
     monkeypatch.setattr(CardOrder.objects, "select_for_update", CardOrder.objects.all, raising=False)
     order = draft(open_shop(), 60)
-    orders.approve_order(order.id, by="m2", at=timezone.now())
+    approved(order, at=timezone.now())
     stage = orders.__dict__["stage"]
     barrier = [0]
 

@@ -20,6 +20,7 @@ from prepaid.cards.presentation import Presentation
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import rrn_of
 from prepaid.money import Money
+from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.bulk import lines, orders
 from prepaid.stored_value.bulk.errors import BulkRefused
 from prepaid.stored_value.bulk.orders import (
@@ -33,6 +34,7 @@ from prepaid.stored_value.bulk.orders import (
 from prepaid.stored_value.load import load
 from tests.shop import NOON, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.bulk import (
+    approved,
     balances,
     card_of,
     draft,
@@ -78,7 +80,7 @@ def test_an_order_is_worth_nothing_until_its_funds_arrive(monkeypatch: pytest.Mo
     assert outcomes(order) == ["loaded"] * 5
     assert list(BulkEvent.objects.filter(bulk_id=order.id).values_list("change", "actor")) == [
         ("order", "m1"),
-        ("approve", "m2"),
+        ("approve", Approval.objects.get(payload__order_id=str(order.id)).decided_by),
         ("made", "jobs"),
         ("funds", "m2"),
         ("activated", "jobs"),
@@ -285,7 +287,7 @@ def test_a_number_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) 
     taken = ordered(shop, 1)
     number = bytes(lines_of(taken)[0].number_lookup)
     order = draft(shop, 2)
-    approve_order(order.id, by="m2", at=NOON)
+    approved(order)
     drawn: list[int] = []
     stage = lines.stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from django.utils import timezone
 
 from prepaid.cards.models import BulkEvent, BulkLine, CardImport, CardOrder, Holder, Program, RuleSet
 from prepaid.identifiers import uuid7
+from prepaid.stored_value.approvals.orders import ask_for_order
 from prepaid.stored_value.bulk.work import work_off
 from tests.shop import assert_ledger_is_clean, figures
 from tests.web.conftest import Desk, open_desk
+from tests.web.test_approvals import colleague, decide
 
 ORDER = {"quantity": "3", "amount": "1,250.50", "buyer_name": "Harbour Ltd", "tender": "bank_transfer"}
 LICENCE = "91110108MA01KPGW0X"
@@ -22,7 +25,10 @@ LICENCE = "91110108MA01KPGW0X"
 
 @pytest.fixture
 def manager(db: None) -> Desk:
-    return open_desk(role="manager")
+    """A manager of a shop where one person orders as much as they like."""
+    desk = open_desk(role="manager")
+    Program.objects.filter(pk=desk.shop.program.pk).update(bulk_issue_alone_max=None)
+    return desk
 
 
 def draft(desk: Desk, **changed: Any) -> Any:
@@ -36,6 +42,12 @@ def only_order(desk: Desk) -> CardOrder:
 
 def post(desk: Desk, path: str, **sent: Any) -> str:
     return page_of(desk.client().post(path, sent, follow=True))
+
+
+def ask_for(desk: Desk, order: CardOrder, **sent: Any) -> str:
+    return post(
+        desk, f"/office/orders/{order.id}/approve", **{"id": uuid7(), "reason": "for the feast"} | sent
+    )
 
 
 def page_of(answer: Any) -> str:
@@ -54,7 +66,8 @@ def test_an_order_goes_from_draft_to_loaded_cards(manager: Desk) -> None:
     assert (order.state, order.quantity, order.amount_each, order.ordered_by) == (
         "draft", 3, 125_050, manager.staff.code,
     )  # fmt: skip
-    page = post(manager, f"/office/orders/{order.id}/approve")
+    assert "You do this alone" in page_of(manager.client().get(f"/office/orders/{order.id}"))
+    page = ask_for(manager, order)
     assert "Approved. The cards are being made; they hold no value yet." in page
     assert "0 / 3" in page
     work()
@@ -69,10 +82,71 @@ def test_an_order_goes_from_draft_to_loaded_cards(manager: Desk) -> None:
     assert_ledger_is_clean()
 
 
+def test_above_the_amount_an_order_waits_and_goes_on_when_another_manager_approves(manager: Desk) -> None:
+    Program.objects.filter(pk=manager.shop.program.pk).update(bulk_issue_alone_max=375_149)
+    draft(manager)
+    order, second = only_order(manager), colleague(manager)
+    address = f"/office/orders/{order.id}"
+    page = page_of(manager.client().get(address))
+    assert "Orders above ¥3,751.49 in all need a second person" in page
+    assert "Nothing was changed: write why." in ask_for(manager, order, reason=" ")
+
+    assert "Asked for. Nothing has changed yet" in ask_for(manager, order)
+
+    page = page_of(manager.client().get(address))
+    assert "Waits for another manager" in page
+    assert "You asked for this: another manager approves it." in page
+    assert "/approve" not in page
+    assert "Waits for approval" in page_of(manager.client().get("/office/orders"))
+    assert "This is asked for already." in ask_for(second, order)
+    assert "you asked for this, so another manager approves it" in decide(manager, "approve")
+    order.refresh_from_db()
+    assert order.state == "draft"
+
+    waiting = page_of(second.client().get("/office/approvals"))
+    assert "Harbour Ltd · Gift · 3 cards with ¥1,250.50 each" in waiting
+    assert "¥3,751.50" in waiting
+    assert f'href="{address}"' in waiting
+    assert "Decide it under Approvals" in page_of(second.client().get(address))
+    assert "Approved and carried out." in decide(second, "approve")
+
+    assert "0 / 3" in page_of(manager.client().get(address))
+    work()
+    order.refresh_from_db()
+    assert order.state == "made"
+    assert_ledger_is_clean()
+
+
+def test_what_was_refused_is_told_on_the_order_and_asked_for_again(manager: Desk) -> None:
+    Program.objects.filter(pk=manager.shop.program.pk).update(bulk_issue_alone_max=0)
+    draft(manager)
+    order, second = only_order(manager), colleague(manager)
+    ask_for(manager, order)
+    decide(second, "refuse", "no contract")
+    page = page_of(manager.client().get(f"/office/orders/{order.id}"))
+    assert "Refused by Bo Sun: no contract. You may ask again." in page
+
+    ask_for(manager, order)
+    assert "The order is cancelled. Nothing was made." in post(second, f"/office/orders/{order.id}/cancel")
+    assert "somebody decided this before" in decide(manager, "approve")
+    assert page_of(manager.client().get("/office/approvals?show=decided")).count("Bulk issue") == 2
+
+
+def test_nobody_decided_in_time_is_told_on_the_order(manager: Desk) -> None:
+    Program.objects.filter(pk=manager.shop.program.pk).update(bulk_issue_alone_max=0)
+    draft(manager)
+    order, then = only_order(manager), timezone.now() - timedelta(days=3)
+    ask_for_order(order.id, approval_id=uuid7(), staff=manager.staff, reason="x", at=then)
+    assert "Nobody decided in time. You may ask again." in page_of(
+        manager.client().get(f"/office/orders/{order.id}")
+    )
+    assert "Asked for. Nothing has changed yet" in ask_for(manager, order)
+
+
 def test_the_progress_is_told_and_then_the_page_is_loaded_anew(manager: Desk) -> None:
     draft(manager)
     order = only_order(manager)
-    post(manager, f"/office/orders/{order.id}/approve")
+    ask_for(manager, order)
     client, address = manager.client(), f"/office/orders/{order.id}"
     answer = client.get(address, headers={"HX-Request": "true"})
     assert 'value="0" max="3"' in page_of(answer)
@@ -119,7 +193,7 @@ def test_a_rule_asks_for_the_buyer_and_the_agent(manager: Desk) -> None:
 def made_order(desk: Desk) -> CardOrder:
     draft(desk)
     order = only_order(desk)
-    post(desk, f"/office/orders/{order.id}/approve")
+    ask_for(desk, order)
     work()
     return order
 

@@ -12,10 +12,13 @@ from playwright.sync_api import expect
 
 from prepaid.cards.models import CardOrder
 from prepaid.identifiers import uuid7
+from prepaid.stored_value.approvals.orders import ask_for_order, find_request_of
+from prepaid.stored_value.approvals.service import approve
 from prepaid.stored_value.bulk import orders
 from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import
-from prepaid.stored_value.bulk.orders import approve_order, load_chunk, make_chunk, order_cards, record_funds
+from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+from tests.web.test_approvals import colleague
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
@@ -54,9 +57,11 @@ def upload(desk: Desk, text: str) -> UUID:
 def worked(committed_db: None) -> tuple[Desk, list[str]]:
     """A desk with orders and imports in each of their states, and their pages."""
     desk, now = open_desk(role="manager"), timezone.now()
-    drafted, making, made, done = (draft(desk) for _ in range(4))
-    for order in (making, made, done):
-        approve_order(order.id, by=desk.staff.code, at=now)
+    drafted, waiting, making, made, done = (draft(desk) for _ in range(5))
+    for order in (waiting, making, made, done):
+        asked = ask_for_order(order.id, approval_id=uuid7(), staff=desk.staff, reason="The contract.", at=now)
+        if order is not waiting:
+            approve(asked.approval.id, staff=colleague(desk).staff, at=now)
     for order in (made, done):
         make_chunk(order.id, at=now)
     record_funds(done.id, reference="TT-7", by=desk.staff.code, at=now)
@@ -69,7 +74,7 @@ def worked(committed_db: None) -> tuple[Desk, list[str]]:
     while run_chunk(run, at=now):
         pass
     faulty = upload(desk, "number,external_id,balance\n860012,,12.345\n,,x\n,A1,5\n,A1,5\n")
-    pages = [f"/{order.id}" for order in (drafted, making, made, done)]
+    pages = [f"/{order.id}" for order in (drafted, waiting, making, made, done)]
     pages += [f"/imports/{import_id}" for import_id in (checked, run, faulty)]
     return desk, ["", "/new", "/imports", *pages]
 
@@ -99,7 +104,18 @@ def test_an_order_moves_on_the_screen_by_itself(make_screen: Make, committed_db:
     order = draft(desk)
     screen = make_screen(desk, path=f"/office/orders/{order.id}")
     page = screen.page
-    page.get_by_role("button", name="Approve", exact=True).click()
+    page.locator("#reason").fill("The contract is signed.")
+    page.get_by_role("button", name="Ask for approval").click()
+    expect(page.locator("#approval")).to_contain_text("Waits for another manager")
+    second = make_screen(colleague(desk), path=f"/office/orders/{order.id}")
+    second.page.get_by_role("link", name="Decide it under Approvals").click()
+    asked = find_request_of(order.id)
+    assert asked is not None
+    mine = second.page.locator(f"#approval-{asked.id}")
+    expect(mine).to_contain_text("24 cards with ¥500.00 each")
+    mine.get_by_role("button", name="Approve and carry out").click()
+    expect(second.page.locator(".notice-good")).to_contain_text("Approved and carried out.")
+    screen.goto(f"/office/orders/{order.id}")
     expect(page.locator("#progress")).to_contain_text("0 / 24")
     make_chunk(order.id, at=timezone.now())
     page.get_by_role("button", name="The money is in: load the cards").click()
@@ -113,7 +129,7 @@ def test_the_batch_file_comes_down_and_the_file_s_faults_are_read(
     make_screen: Make, worked: tuple[Desk, list[str]], tmp_path: Path
 ) -> None:
     desk, pages = worked
-    screen = make_screen(desk, path=f"/office/orders{pages[5]}")
+    screen = make_screen(desk, path=f"/office/orders{pages[6]}")
     screen.page.locator("#seal").fill("correct horse battery")
     with screen.page.expect_download() as coming:
         screen.page.get_by_role("button", name="Fetch the file").click()

@@ -27,6 +27,19 @@ left join ledger_answer as answer on answer.id = approval.transaction_id and ans
 where approval.verdict in ('alone', 'approved') and (approval.outcome is null or (
     approval.outcome = 'executed' and approval.kind in ('adjust', 'refund_unlinked', 'card_return') and answer.id is null));
 
+-- name: order_is_approved
+-- No order of many cards left its draft without an approval that was carried out: of its program and its whole value, by one
+-- below the program's amount, above it by two persons.
+select 'order', card_order.id::text, format('%s: %s cards of %s without an approval', card_order.state, card_order.quantity, card_order.amount_each)
+from cards_cardorder as card_order
+where card_order.state not in ('draft', 'cancelled') and not exists (
+    select from ledger_approval as approval
+    where approval.kind = 'bulk_issue' and approval.payload -> 'order_id' = to_jsonb(card_order.id::text)
+        and approval.outcome = 'executed' and approval.program_id = card_order.program_id
+        and approval.amount = card_order.quantity * card_order.amount_each
+        and ((approval.verdict = 'alone' and approval.amount <= coalesce(approval.alone_max, approval.amount))
+            or (approval.verdict = 'approved' and approval.decided_by_user <> approval.asked_by_user)));
+
 -- name: bonus_is_paid_once
 -- Each part that is paid is one transaction under its own id, and each such transaction is a part of a load's bonus.
 select 'bonus', format('%s/%s %s', coalesce(bonus.account_id, posted.account_id), coalesce(bonus.load_id, posted.original_id), coalesce(bonus.id, posted.id)),

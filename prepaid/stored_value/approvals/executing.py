@@ -1,6 +1,6 @@
 """How each kind is carried out once it is approved: one function each, in the commit of the decision.
 
-Knows the functions of stored value and cards; must not know who decided.
+Knows the functions of stored value and cards; must not know who may decide.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Program, RuleSet
 from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.fields import RuleInvalid
-from prepaid.cards.rules.in_force import change_rule
+from prepaid.cards.rules.in_force import RuleRefused, change_rule
 from prepaid.keys import site_keys
 from prepaid.money import Money
 from prepaid.stored_value.adjust import adjust
@@ -24,6 +24,7 @@ from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
@@ -31,6 +32,8 @@ from prepaid.stored_value.approvals.payloads import (
     RuleChange,
     Unblock,
 )
+from prepaid.stored_value.bulk.errors import BulkRefused
+from prepaid.stored_value.bulk.orders import approve_order
 from prepaid.stored_value.quotes.choices import CardMoved, ChoiceRefused, find_choice, pay_choice
 from prepaid.stored_value.refund import refund_unlinked
 from prepaid.stored_value.requests import Request, origin_of_till
@@ -146,6 +149,18 @@ def carry_out_card_return(approval: Approval, asked: CardReturn, *, at: datetime
         return Carried("changed_since")
     except ChoiceRefused:
         return Carried("type_not_allowed")
+
+
+def carry_out_bulk_issue(approval: Approval, asked: BulkIssue, *, at: datetime) -> Carried:
+    """Let the order be made, by the name of who decided; the job goes on with it. Locks the order's row."""
+    assert approval.decided_by is not None, "it is carried out once it is decided"
+    try:
+        approve_order(asked.order_id, by=approval.decided_by, at=at)
+    except BulkRefused:
+        return Carried("changed_since")
+    except RuleRefused as refused:
+        return Carried(refused.code)
+    return Carried()
 
 
 def _of(answer: Answer) -> Carried:

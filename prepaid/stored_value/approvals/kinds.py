@@ -12,6 +12,7 @@ from typing import Any
 from prepaid.stored_value.approvals import executing
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
@@ -82,6 +83,13 @@ KINDS = (
         asked_by=MANAGERS,
         amount=lambda asked: asked.total_minor,
         carry_out=executing.carry_out_card_return,
+    ),
+    Kind(
+        code="bulk_issue",
+        payload=BulkIssue,
+        asked_by=MANAGERS,
+        amount=lambda asked: asked.total_minor,
+        carry_out=executing.carry_out_bulk_issue,
     ),
 )
 _BY_PAYLOAD = {kind.payload: kind for kind in KINDS}

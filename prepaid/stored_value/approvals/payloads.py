@@ -87,4 +87,16 @@ class CardReturn(msgspec.Struct, frozen=True, kw_only=True, tag="card_return"):
         return self.paid_minor + self.paid_from_bonus_minor + self.forfeited_bonus_minor + self.retained_minor
 
 
-Payload = Adjust | RefundUnlinked | Unblock | LimitChange | RuleChange | CardReturn
+class BulkIssue(msgspec.Struct, frozen=True, kw_only=True, tag="bulk_issue"):
+    """Make the cards of an order, as it was drafted."""
+
+    order_id: UUID
+    program_id: UUID
+    quantity: int
+    amount_each_minor: int
+    total_minor: int
+    currency: str
+    buyer_name: str
+
+
+Payload = Adjust | RefundUnlinked | Unblock | LimitChange | RuleChange | CardReturn | BulkIssue

@@ -81,13 +81,20 @@ def order_cards(
 
 
 def approve_order(order_id: UUID, *, by: str, at: datetime) -> CardOrder:
-    """Let a drafted order be made. Whoever calls this has seen to it that `by` may approve.
+    """Let a drafted order be made, as its approval is carried out; without one the table refuses (ADR 0071).
 
     Raises RuleRefused, as the rules stand now, and BulkRefused.
     """
     order = CardOrder.objects.select_related("program", "buyer").get(pk=order_id)
-    _refuse_by_rules(order.program, order.buyer, origin_of_order(order), at)
+    refuse_unready(order, at=at)
     return _lead(order_id, State.DRAFT, State.APPROVED, "approve", by=by, at=at)
+
+
+def refuse_unready(order: CardOrder, *, at: datetime) -> None:
+    """Raise BulkRefused where an order is no draft any more, RuleRefused where a rule stands against it."""
+    if order.state != State.DRAFT:
+        raise BulkRefused(f"The order is {order.state}, not draft.", state=order.state)
+    _refuse_by_rules(order.program, order.buyer, origin_of_order(order), at)
 
 
 def cancel_order(order_id: UUID, *, by: str, at: datetime) -> CardOrder:

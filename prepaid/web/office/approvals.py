@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -37,6 +37,7 @@ from prepaid.stored_value.approvals.listing import list_decided, list_pending
 from prepaid.stored_value.approvals.models import Approval, State
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
@@ -82,6 +83,7 @@ class Listed:
     card: Card | None
     store: str
     amount: str
+    order_id: UUID | None
     before: str | Promise
     after: str | Promise
     asked_by: str
@@ -168,6 +170,7 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
                 card=card,
                 store=stores.get(row.store_id, ""),
                 amount=_amount(asked),
+                order_id=_order_of(asked, row, staff),
                 before=before,
                 after=after,
                 asked_by=people.get(row.asked_by_user, row.asked_by),
@@ -177,6 +180,11 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
             )
         )
     return listed
+
+
+def _order_of(asked: Payload, row: Approval, staff: Staff) -> UUID | None:
+    """Give the order to look at, where it is one of the store's own."""
+    return asked.order_id if isinstance(asked, BulkIssue) and row.store_id == staff.store_id else None
 
 
 def _name_people(users: Iterable[int]) -> dict[int, str]:
@@ -200,6 +208,14 @@ def _what(asked: Payload, program: Program | None) -> str | Promise:
             "day": asked.effective_from,
             "text": asked.text,
         }
+    if isinstance(asked, BulkIssue):
+        each = format_amount(Money(asked.amount_each_minor, asked.currency))
+        cards = ngettext(
+            "%(count)s card with %(each)s", "%(count)s cards with %(each)s each", asked.quantity
+        ) % {"count": f"{asked.quantity:,}", "each": each}
+        return " · ".join(
+            [asked.buyer_name, name_of(program), cards] if program else [asked.buyer_name, cards]
+        )
     return ""
 
 
@@ -209,6 +225,8 @@ def _amount(asked: Payload) -> str:
         return sign + format_amount(Money(asked.amount_minor, asked.currency))
     if isinstance(asked, CardReturn):
         return "−" + format_amount(Money(asked.total_minor, asked.currency))
+    if isinstance(asked, BulkIssue):
+        return format_amount(Money(asked.total_minor, asked.currency))
     return ""
 
 
@@ -218,7 +236,7 @@ def _change(
     """Say what stands now and what would stand; only for what still waits, or never moves."""
     if isinstance(asked, LimitChange):
         return _limit(asked.before_minor, asked.currency), _limit(asked.after_minor, asked.currency)
-    if isinstance(asked, RuleChange) or balance_minor is None:
+    if isinstance(asked, RuleChange | BulkIssue) or balance_minor is None:
         return "", ""
     now = format_amount(Money(balance_minor, asked.currency))
     if isinstance(asked, Adjust | RefundUnlinked):

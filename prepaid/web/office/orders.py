@@ -26,25 +26,28 @@ from prepaid.cards.models import BulkLine, CardOrder, Program
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money, parse_amount
+from prepaid.stored_value.approvals.orders import give_up_order, list_waiting
 from prepaid.stored_value.bulk.batch_file import is_waiting
 from prepaid.stored_value.bulk.errors import BulkRefused
-from prepaid.stored_value.bulk.orders import approve_order, cancel_order, order_cards, recall, record_funds
+from prepaid.stored_value.bulk.orders import order_cards, recall, record_funds
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.identity import taken
 from prepaid.web.counter.issuing import HOLDER, HolderForm, list_offered
 from prepaid.web.named import article_of, name_of, text_of
 from prepaid.web.office.bulk_lines import batch_file, list_events, page_of_lines, parse_lines, till_of
+from prepaid.web.office.order_approval import ask_for_approval, show_asking
 
 ORDERS_PER_PAGE = 25
 STATES = {
-    "draft": (gettext_lazy("Waits for approval"), "warn"),
+    "draft": (pgettext_lazy("order", "Draft"), ""),
     "approved": (gettext_lazy("Being made"), "blue"),
     "made": (gettext_lazy("Waits for the money"), "warn"),
     "funded": (gettext_lazy("Being loaded"), "blue"),
     "activated": (gettext_lazy("Active"), "good"),
     "cancelled": (gettext_lazy("Cancelled"), ""),
 }
+WAITS = (gettext_lazy("Waits for approval"), "warn")
 TENDERS = (("bank_transfer", gettext_lazy("Bank transfer")), ("cash", gettext_lazy("Cash")))
 AMOUNT_EACH_MAX = 10**10
 
@@ -101,7 +104,8 @@ def orders(request: StaffRequest, staff: Staff) -> HttpResponse:
     """List the store's orders, newest first."""
     found = CardOrder.objects.filter(store_id=staff.store_id).select_related("program")
     page = Paginator(found, ORDERS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(order, *STATES[order.state]) for order in page.object_list]
+    waiting = list_waiting((order.id for order in page.object_list), timezone.now())
+    rows = [(order, *(WAITS if order.id in waiting else STATES[order.state])) for order in page.object_list]
     return render(request, "bulk/orders.html", {"rows": rows, "page": page})
 
 
@@ -124,7 +128,9 @@ def new_order(request: StaffRequest, staff: Staff) -> HttpResponse:
             form.add_error(None, _("Nothing was ordered: a rule stands against it.") + " " + said)
         else:
             if order is not None:
-                messages.success(request, _("The order waits for approval. Nothing is made yet."))
+                messages.success(
+                    request, _("Drafted. Nothing is made yet: look at it, then ask for its approval.")
+                )
                 return redirect("order", order.id)
             form.add_error(None, _("This store has no till: add one first."))
     programs: Any = form.fields["program"]
@@ -189,23 +195,24 @@ def order(request: StaffRequest, staff: Staff, order_id: UUID) -> HttpResponse:
         "has_file": is_waiting(order_id) and found.state in ("made", "funded", "activated"),
         "apart": sum(count for outcome, count in counts.items() if outcome not in ("", "loaded")),
         "may_recall": found.state in ("made", "activated"),
-        "may_approve": found.state == "draft",
     }
+    if found.state == "draft":
+        asking = show_asking(found, staff)
+        context |= asking | ({"state": WAITS} if asking["waits"] else {})
     return render(request, "bulk/order.html", context)
 
 
 @require_POST
 @in_the_office
 def lead_order(request: StaffRequest, staff: Staff, order_id: UUID, change: str) -> HttpResponse:
-    """Approve or cancel a draft, or record that the money came in."""
+    """Ask for a draft's approval or cancel it, or record that the money came in."""
     _find(staff, order_id)
     now = timezone.now()
     try:
         if change == "approve":
-            approve_order(order_id, by=staff.code, at=now)
-            messages.success(request, _("Approved. The cards are being made; they hold no value yet."))
+            ask_for_approval(request, staff, order_id)
         elif change == "cancel":
-            cancel_order(order_id, by=staff.code, at=now)
+            give_up_order(order_id, staff=staff, reason=_("The order was cancelled."), at=now)
             messages.success(request, _("The order is cancelled. Nothing was made."))
         elif change == "funds":
             record_funds(order_id, reference=request.POST.get("reference", "")[:64], by=staff.code, at=now)

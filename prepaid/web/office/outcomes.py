@@ -17,6 +17,7 @@ CAUSES: dict[str, str | Promise] = {
     "change_refused": gettext_lazy("The card's state does not allow it any more. Nothing was changed."),
     "card_not_found": gettext_lazy("The card is not there any more. Nothing was changed."),
     "changed_since": gettext_lazy("It was changed since this was asked. Nothing was changed: ask again."),
+    "rule_refused": gettext_lazy("A rule stands against the order now. Nothing was made."),
     "rule_invalid": gettext_lazy("The rule is not valid. Nothing was recorded."),
 }
 
