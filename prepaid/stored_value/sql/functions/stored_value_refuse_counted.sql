@@ -12,10 +12,13 @@ begin
         select 'limit_day'
         from stored_value_list_counted(p_card, p_method, p_instrument, p_loaded > 0) as held
         cross join lateral ledger_find_counter(held.kind, held.subject, p_currency, p_business_date) as counter
-        where counter.loads_today + (p_loaded > 0)::int > held.loads_day_max
-            or counter.loaded_today + p_loaded > held.load_day_max
-            or counter.loaded_month + p_loaded > held.load_month_max
-            or counter.redeemed_today + p_redeemed > held.redeem_day_max
-            or counter.redeemed_month + p_redeemed > held.redeem_month_max
+        -- The void of a refund may leave a counter above its limit: that stands against no movement of the other kind.
+        where p_loaded > 0 and (
+                counter.loads_today + 1 > held.loads_day_max
+                or counter.loaded_today + p_loaded > held.load_day_max
+                or counter.loaded_month + p_loaded > held.load_month_max)
+            or p_redeemed > 0 and (
+                counter.redeemed_today + p_redeemed > held.redeem_day_max
+                or counter.redeemed_month + p_redeemed > held.redeem_month_max)
         limit 1);
 end $$;
