@@ -391,7 +391,7 @@ def test_taps_of_one_bare_uid_at_once_stop_at_the_day_s_limit(committed_db: None
 
 
 def test_counter_that_a_voided_refund_left_above_its_limit_stands_against_no_top_up() -> None:
-    shop = open_shop(holder_redeem_day_max=1_000)
+    shop = open_shop(holder_redeem_day_max=1_000, holder_load_day_max=50_000)
     first, second = cards_of_one_holder(shop, 2)
     spent = spend(shop, first, 1_000)
     given = refund(shop.request(), spent.id, cny(600))
