@@ -78,6 +78,13 @@ def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
         connections.close_all()
 
 
+@pytest.fixture
+def own_db(committed_db: None) -> Iterator[str]:
+    """Use an empty database until the test ends."""
+    with own_database() as name:
+        yield name
+
+
 def connect_as(role: str) -> psycopg.Connection[tuple[object, ...]]:
     settings = connections.settings["default"]
     return psycopg.connect(host=settings["HOST"], dbname=settings["NAME"], user=role, autocommit=True)

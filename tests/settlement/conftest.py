@@ -7,15 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.databases import connect_as_superuser, own_database
+from tests.databases import connect_as_superuser
 from tests.shop import Shop, open_shop
-
-
-@pytest.fixture
-def own_db(committed_db: None) -> Iterator[str]:
-    """Use an empty database until the test ends."""
-    with own_database() as name:
-        yield name
 
 
 @pytest.fixture

@@ -51,13 +51,15 @@ class Desk:
         client.force_login(self.user, backend="django.contrib.auth.backends.ModelBackend")
         return client
 
-    def issue(self, *, balance: int = 0, holder: str = "Wang Xiaoyu", **terms: Any) -> IssuedCard:
-        """Issue a card as the counter does, with value on it."""
+    def issue(
+        self, *, balance: int = 0, holder: str = "Wang Xiaoyu", actor: str = "", **terms: Any
+    ) -> IssuedCard:
+        """Issue a card as the counter does, with value on it; `actor` is who did, if another."""
         made = issue(
             card_id=uuid7(),
             program=self.shop.program,
             origin=self.shop.counter,
-            actor=self.staff.code,
+            actor=actor or self.staff.code,
             at=timezone.now(),
             holder_name=holder,
             **terms,

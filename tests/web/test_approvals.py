@@ -20,7 +20,7 @@ from tests.shop import HeldCard, assert_ledger_is_clean
 from tests.stored_value.people import adjust_of, asked_by
 from tests.web.conftest import Desk, open_desk
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = pytest.mark.usefixtures("own_db")
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_top_up_below_the_offer_shows_no_bonus(screen: Screen) -> None:
 
 
 def test_hold_is_placed_captured_in_part_and_listed(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.open(made)
     screen.enter("/200")
     screen.armed("hold")
@@ -83,7 +83,7 @@ def test_hold_is_placed_captured_in_part_and_listed(screen: Screen) -> None:
 
 
 def test_hold_is_released(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.open(made)
     screen.page.locator(".mode-hold").click()
     screen.page.locator('.for-hold[data-amount="300"]').click()
@@ -102,7 +102,7 @@ def test_hold_is_released(screen: Screen) -> None:
 
 
 def test_refund_is_typed_then_its_purchase_chosen(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.desk.redeem_at_the_terminal(made, 3_650)
     screen.open(made)
     screen.enter("*18")
@@ -125,7 +125,7 @@ def test_refund_is_typed_then_its_purchase_chosen(screen: Screen) -> None:
 
 
 def test_what_is_refunded_whole_is_no_longer_offered(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.desk.redeem_at_the_terminal(made, 3_650)
     screen.open(made)
     screen.page.locator("button[name=refund]").click()
@@ -137,7 +137,7 @@ def test_what_is_refunded_whole_is_no_longer_offered(screen: Screen) -> None:
 
 
 def test_escape_leaves_a_chosen_purchase_alone(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.desk.redeem_at_the_terminal(made, 3_650)
     screen.open(made)
     screen.page.locator("button[name=refund]").click()
@@ -149,7 +149,7 @@ def test_escape_leaves_a_chosen_purchase_alone(screen: Screen) -> None:
 
 
 def test_other_sign_while_a_purchase_is_chosen_arms_what_it_says(screen: Screen) -> None:
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.desk.redeem_at_the_terminal(made, 3_650)
     screen.open(made)
     screen.page.locator("button[name=refund]").click()

@@ -34,7 +34,7 @@ WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark
 @pytest.mark.parametrize(("language", "scheme"), WAYS)
 def test_the_counter_is_accessible_in_every_state(make_screen: Make, language: str, scheme: str) -> None:
     screen = make_screen(language=language, color_scheme=scheme)
-    made = screen.desk.issue(balance=50_000)
+    made = screen.desk.issue(balance=50_000, actor="another")
     screen.desk.redeem_at_the_terminal(made, 100)
     screen.goto()
     assert_accessible(screen.page)
