@@ -63,7 +63,7 @@ def test_member_card_has_offers_that_begin_after_the_month_of_trade(made: None) 
 
 
 def test_a_correction_waits_for_the_second_manager(made: None) -> None:
-    asked = Approval.objects.get()
+    asked = Approval.objects.get(asked_by="manager")
     assert (asked.asked_by, asked.kind, asked.amount, asked.verdict) == ("manager", "adjust", 18_000, None)
 
     done = approve(asked.id, staff=Staff.objects.get(code="admin"), at=timezone.now())
