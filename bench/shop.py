@@ -25,8 +25,8 @@ LOOKUP = "sha256(int8send({n}::bigint))"
 TERMINAL_ID = "md5('terminal' || {n})::uuid"
 
 OPEN = f"""
-insert into cards_account (id, program_id, opened_at)
-select {ACCOUNT_ID}, %(program)s, %(at)s from generate_series(1, %(accounts)s) as n;
+insert into cards_account (id, program_id, tier, opened_at)
+select {ACCOUNT_ID}, %(program)s, '', %(at)s from generate_series(1, %(accounts)s) as n;
 insert into cards_card (id, account_id, program_id, last_four, state, issued_at)
 select {CARD_ID}, {ACCOUNT_ID}, %(program)s, lpad((n %% 10000)::text, 4, '0'), 'active', %(at)s
 from generate_series(1, %(accounts)s) as n;
@@ -51,9 +51,12 @@ group by reply.outcome
 def open_shop(site: Site) -> None:
     """Make the store, its terminals, the program with every limit set, and the loaded cards."""
     from prepaid.cards.models import Program
+    from prepaid.keys import site_keys
     from prepaid.ledger.accounts import general_account_id, open_general_accounts
     from prepaid.stores.models import Store
 
+    # Made while there are no cards yet: keys that are missing beside cards are lost.
+    site_keys()
     at = datetime.now(UTC)
     Store.objects.create(id=STORE_ID, code="BENCH", name="Bench", currency=CURRENCY)
     open_general_accounts(owner_id=STORE_ID, currency=CURRENCY)
