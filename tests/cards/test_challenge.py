@@ -25,7 +25,7 @@ from terminals.simulator.ntag424 import Ntag424
 from tests.api.conftest import Till, stored
 from tests.cardtable import Desk, fresh_idm, fresh_uid, open_desk
 from tests.shop import assert_ledger_is_clean, open_shop, together
-from tests.stored_value.test_races import take_out
+from tests.stored_value.races import take_out
 
 THREADS = 20
 FRAMES_MAX = 60

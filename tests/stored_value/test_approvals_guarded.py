@@ -21,7 +21,7 @@ from prepaid.stores.models import Staff
 from tests.databases import connect_as_superuser
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
 from tests.stored_value.people import adjust_of, asked_by, hire
-from tests.stored_value.test_races import change, take_out
+from tests.stored_value.races import change, take_out
 
 THREADS = 12
 

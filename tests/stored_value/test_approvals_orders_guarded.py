@@ -19,8 +19,8 @@ from tests.databases import connect_as_superuser
 from tests.shop import assert_ledger_is_clean, open_shop, together
 from tests.stored_value.bulk import draft, make
 from tests.stored_value.people import hire
+from tests.stored_value.races import change
 from tests.stored_value.test_approvals_orders import asked_for, state_of
-from tests.stored_value.test_races import change
 
 THREADS = 8
 

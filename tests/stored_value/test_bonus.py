@@ -23,7 +23,7 @@ from prepaid.stored_value.bonus import (
 )
 from prepaid.stored_value.load import load
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import change, take_out
+from tests.stored_value.races import change, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 DAY = timedelta(days=1)

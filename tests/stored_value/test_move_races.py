@@ -18,8 +18,8 @@ from prepaid.stored_value.move import move
 from prepaid.stored_value.redeem import redeem
 from tests.databases import connect_as_superuser
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
+from tests.stored_value.races import change, function_text, take_out
 from tests.stored_value.test_move import at_the_till, merged, moved, states
-from tests.stored_value.test_races import change, function_text, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 

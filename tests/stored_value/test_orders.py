@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection
+from pytest_django import Settings
 
 from prepaid.cards.models import (
     BulkEvent,
@@ -19,6 +21,7 @@ from prepaid.cards.models import (
 from prepaid.cards.presentation import Presentation
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import rrn_of
+from prepaid.keys import KeysLost
 from prepaid.money import Money
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.bulk import lines, orders
@@ -303,6 +306,17 @@ def test_a_number_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) 
     assert len(drawn) == 2
     assert len(lines_of(order)) == 2
     assert BulkSecrets.objects.filter(bulk_id=order.id).count() == 1
+
+
+def test_lost_keys_are_told_and_do_not_wait_for_ever(settings: Settings, tmp_path: Path) -> None:
+    shop = open_shop()
+    shop.card()
+    order = draft(shop, 2)
+    approved(order)
+    settings.KEYS_FILE = tmp_path / "keys.json"
+
+    with pytest.raises(KeysLost):
+        make_chunk(order.id, at=NOON)
 
 
 def test_the_table_refuses_an_order_that_is_loaded_before_its_funds() -> None:

@@ -19,7 +19,7 @@ from prepaid.stored_value.inquire import inquire
 from prepaid.stored_value.redeem import redeem
 from terminals import messages
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import THREADS, outcomes, take_out
+from tests.stored_value.races import THREADS, outcomes, take_out
 
 TERMS = ["sun", "number", "qr", "pay_code"]
 NEXT_WINDOW = NOON + timedelta(seconds=WINDOW_S)

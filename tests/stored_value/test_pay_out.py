@@ -21,7 +21,7 @@ from prepaid.stored_value.pay_out import Parts
 from prepaid.stored_value.return_card import return_card
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.lots import add_lot, lots_of
-from tests.stored_value.test_races import take_out
+from tests.stored_value.races import MEET, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 SOON, GONE = date(2026, 12, 24), date(2026, 11, 22)
@@ -313,13 +313,13 @@ def test_twenty_cash_outs_at_once_pay_what_is_there_once(shop: Shop) -> None:
 
 @pytest.mark.race
 def test_without_the_lock_on_the_account_some_cash_outs_are_not_answered_so(scratch_db: str) -> None:
+    shop = open_shop()
+    held = shop.card(balance=700)
     take_out(
         "stored_value_pay_out",
         "where id = v_card.account_id for update;",
-        instead="where id = v_card.account_id; perform pg_sleep(0.02);",
+        instead=f"where id = v_card.account_id; perform {MEET};",
     )
-    shop = open_shop()
-    held = shop.card(balance=700)
 
     answers = race_to_return(shop, held)
 

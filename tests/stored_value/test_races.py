@@ -3,64 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 import psycopg
 import pytest
-from django.db import connection
 
 from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
-from prepaid.ledger.loading import SITE
 from prepaid.money import Money
-from prepaid.runner.cluster import SUPERUSER
 from prepaid.stored_value import calls
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.redeem import redeem
-from prepaid.stored_value.requests import Request
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
+from tests.stored_value.races import MEET, THREADS, change, outcomes, spend, take_out
 
 pytestmark = pytest.mark.race
-THREADS = 100
-# In place of a guard: widens the window that the guard closed, so that its lack shows each time.
-PAUSE = " and pg_sleep(0.02) is not null"
-
-
-def outcomes(results: list[Answer | Exception]) -> Counter[str]:
-    return Counter(
-        f"{result.outcome}{' again' if result.replayed else ''}"
-        if isinstance(result, Answer)
-        else type(result).__name__
-        for result in results
-    )
-
-
-def change(statement: str) -> None:
-    """Change the scratch database as a superuser."""
-    settings = connection.settings_dict
-    with psycopg.connect(
-        host=settings["HOST"], dbname=settings["NAME"], user=SUPERUSER, autocommit=True
-    ) as superuser:
-        superuser.execute(statement)
-
-
-def take_out(function: str, guard: str, *, instead: str = "") -> None:
-    """Load a function of the scratch database again without its guard."""
-    text = function_text(function)
-    assert guard in text, f"{function} has no {guard!r}"
-    change(text.replace(guard, instead))
-
-
-def function_text(function: str) -> str:
-    """Read the file of a function."""
-    (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
-    return file.read_text()
-
-
-def spend(request: Request, tap: Presentation) -> Callable[[], Answer]:
-    return partial(redeem, request, tap, Money(100, "CNY"))
 
 
 def race_one_id(shop: Shop, held: HeldCard) -> list[Answer | Exception]:
@@ -93,7 +51,7 @@ def test_without_the_unique_id_one_id_posts_more_than_once(scratch_db: str) -> N
     held = numbered_card(shop, 10_000)
     change("alter table ledger_answer drop constraint ledger_answer_pkey")
     change("drop index ledger_answer_sequence_once")
-    take_out("stored_value_find_card", "begin", instead="begin perform pg_sleep(0.02);")
+    take_out("stored_value_find_card", "begin", instead=f"begin perform {MEET};")
     request, tap = shop.request(), held.typed(b"right")
 
     results = together([spend(request, tap)] * THREADS)
@@ -133,12 +91,13 @@ def test_printed_codes_at_once_on_money_for_seven_succeed_seven_times() -> None:
 
 
 def test_without_the_look_at_the_chain_seven_is_missed(scratch_db: str) -> None:
-    take_out("ledger_post", " and position = p_before.position", instead=PAUSE)
+    shop = open_shop()
+    held = shop.card(balance=700, method="qr")
+    take_out("ledger_post", " and position = p_before.position", instead=f" and {MEET}")
     change("alter table ledger_transaction drop constraint ledger_transaction_pkey")
     change("alter table ledger_transfer drop constraint ledger_transfer_pkey")
-    shop = open_shop()
 
-    results = race_with_printed_codes(shop, shop.card(balance=700, method="qr"))
+    results = race_with_printed_codes(shop, held)
 
     assert outcomes(results)["approved"] > 7
 
@@ -161,10 +120,12 @@ def test_one_tap_in_two_transactions_is_accepted_once(committed_db: None) -> Non
 
 
 def test_without_the_rising_counter_one_tap_pays_twice(scratch_db: str) -> None:
-    take_out("stored_value_admit_card", " and credential.counter < p_presented.counter", instead=PAUSE)
     shop = open_shop()
     held = shop.card(balance=10_000)
     tap = held.tap()
+    take_out(
+        "stored_value_admit_card", " and credential.counter < p_presented.counter", instead=f" and {MEET}"
+    )
     requests = [shop.request() for _ in range(20)]
 
     results = together([spend(one, tap) for one in requests])

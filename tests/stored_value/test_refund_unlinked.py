@@ -26,8 +26,8 @@ from prepaid.stored_value.replace import reactivate
 from prepaid.stores.models import Staff
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.people import asked_by, hire
+from tests.stored_value.races import take_out
 from tests.stored_value.test_own_issue import MORNING, issued
-from tests.stored_value.test_races import take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 THREADS = 12

@@ -29,7 +29,7 @@ from prepaid.stores.models import Tap
 from terminals import messages
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.lots import add_lot, lots_of
-from tests.stored_value.test_races import change as change_function
+from tests.stored_value.races import change as change_function
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 YESTERDAY = date(2026, 11, 22)

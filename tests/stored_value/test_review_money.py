@@ -25,7 +25,7 @@ from prepaid.stored_value.hold import capture, hold
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import change, outcomes, spend
+from tests.stored_value.races import change, outcomes, spend
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 SHADOWED = ("ledger_transaction", "ledger_transfer", "ledger_lot", "ledger_outbox", "ledger_answer")

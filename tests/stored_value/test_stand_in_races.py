@@ -15,7 +15,7 @@ from prepaid.ledger.audit import audit
 from prepaid.stored_value.answers import Answer
 from tests.offline import LIMITS, advise, allow, lent
 from tests.shop import Shop, assert_ledger_is_clean, open_shop, together
-from tests.stored_value.test_races import change, take_out
+from tests.stored_value.races import MEET, change, take_out
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -57,15 +57,15 @@ def test_the_same_advice_twice_at_once_is_posted_once(shop: Shop) -> None:
 
 
 def test_without_the_account_s_lock_the_race_lends_wrongly(scratch_db: str) -> None:
-    take_out(
-        "stored_value_advise",
-        "where id = v_card.account_id for update",
-        instead="where id = v_card.account_id; perform pg_sleep(0.02)",
-    )
     shop = open_shop()
     # A printed code has no counter, so that nothing but the account's lock keeps them apart.
     held, grant = shop.card(balance=1_000, method="qr"), allow(shop, replace(LIMITS, count=5_000))
     scan = Presentation("qr", lookup=bytes(held.credential.lookup))
+    take_out(
+        "stored_value_advise",
+        "where id = v_card.account_id for update",
+        instead=f"where id = v_card.account_id; perform {MEET}",
+    )
 
     results = together([partial(advise, shop, held, 300, grant, presentation=scan)] * 20)
 

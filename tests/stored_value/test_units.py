@@ -20,7 +20,7 @@ from prepaid.stores.opening import open_store
 from terminals.amounts import EXPONENTS, format_money
 from terminals.amounts import UNITS as TERMINAL_UNITS
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
-from tests.stored_value.test_races import outcomes
+from tests.stored_value.races import outcomes
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 # What ISO 4217 has given out of its X range: metals, bond units, regional currencies, tests and none.

@@ -16,7 +16,7 @@ from django.db import connection
 from prepaid.cards import numbers
 from prepaid.cards.models import BulkEvent, BulkSecrets, Program
 from prepaid.identifiers import uuid7
-from prepaid.keys import site_keys
+from prepaid.keys import SiteKeys, site_keys
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import is_unit
 from prepaid.stored_value.calls import REQUEST, request_values
@@ -57,25 +57,26 @@ def stage(bulk_id: UUID, program: Program, lines: Iterable[Line]) -> int:
     Their secrets are sealed beside them. The caller's transaction keeps both or neither.
     """
     secrets: list[tuple[int, str, str, str, str]] = []
+    # Read before the copy begins: a missing file asks the database, which cannot answer during a copy.
+    keys = site_keys()
     with (
         connection.cursor() as cursor,
         cursor.copy(f"copy cards_bulkline ({', '.join(_COLUMNS)}) from stdin") as copy,
     ):
         for line in lines:
-            row, secret = _with_secrets(bulk_id, program, line)
+            row, secret = _with_secrets(keys, bulk_id, program, line)
             copy.write_row(row)
             secrets.append(secret)
     for start in range(0, len(secrets), CHUNK_LINES):
         part = secrets[start : start + CHUNK_LINES]
-        sealed = site_keys().seal(json.dumps(part), of=bulk_id.bytes)
+        sealed = keys.seal(json.dumps(part), of=bulk_id.bytes)
         BulkSecrets.objects.create(bulk_id=bulk_id, first_line=part[0][0], sealed=sealed)
     return len(secrets)
 
 
 def _with_secrets(
-    bulk_id: UUID, program: Program, line: Line
+    keys: SiteKeys, bulk_id: UUID, program: Program, line: Line
 ) -> tuple[Sequence[object], tuple[int, str, str, str, str]]:
-    keys = site_keys()
     number, pin = line.number or numbers.make_number(program.number_prefix), numbers.make_pin()
     # A card that is in somebody's hand already carries no code of ours.
     qr = numbers.make_qr() if line.number is None and "qr" in program.allowed_credentials else ""
