@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from prepaid.cards.models import BulkEvent, BulkLine, CardImport, CardOrder, Holder, Program, RuleSet
 from prepaid.identifiers import uuid7
-from prepaid.stored_value.approvals.orders import ask_for_order
+from prepaid.stored_value.approvals.bulk import ask_for_order
 from prepaid.stored_value.bulk.work import work_off
 from tests.shop import assert_ledger_is_clean, figures
 from tests.web.conftest import Desk, open_desk
