@@ -39,6 +39,10 @@ class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(fault)
         return prefix
 
+    def clean_scope_store_ids(self) -> Any:
+        """Read an empty field as every store; a list of none would be no store at all."""
+        return self.cleaned_data["scope_store_ids"] or None
+
 
 class ProgramChangeForm(ProgramForm):
     """What its terms shall be, and why. `approval_id` makes a repeat harmless."""
