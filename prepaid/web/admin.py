@@ -23,6 +23,7 @@ from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.stored_value.approvals.service import ask
 from prepaid.stored_value.approvals.terms import KEPT, program_change_of
 from prepaid.web.access import staff_of_request
+from prepaid.web.terms import CHOICES, TERM_NAMES, is_amount
 
 
 class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -31,6 +32,17 @@ class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Program
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Call each term as it is called where its change is decided."""
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            term = "rule_set_id" if name == "rule_set" else name
+            field.label = TERM_NAMES.get(term, field.label)
+            if name in ("consumption_order", "moves_to"):
+                field.choices = [(value, CHOICES[value]) for value, _label in field.choices]  # type: ignore[attr-defined]
+            if is_amount(term):
+                field.help_text = _("In the smallest unit of the currency; empty for no limit.")
 
     def clean_number_prefix(self) -> str:
         prefix: str = self.cleaned_data["number_prefix"]
@@ -65,8 +77,16 @@ class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return () if obj is None else tuple(name for name in KEPT if name != "id")
 
     def get_form(self, request: Any, obj: Program | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form = ProgramChangeForm if change and self.has_change_permission(request, obj) else ProgramForm
+        asks = obj is not None and self.has_change_permission(request, obj)
+        form = ProgramChangeForm if asks else ProgramForm
         return super().get_form(request, obj, change, **{"form": form} | kwargs)
+
+    def change_view(
+        self, request: Any, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Offer one button: what is asked goes to the second person, and there is nothing to go on with."""
+        only = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | only)
 
     def has_change_permission(self, request: HttpRequest, obj: Program | None = None) -> bool:
         """Let managers ask for a change; other superusers see the terms."""

@@ -88,15 +88,21 @@ class Change:
     after: str | Promise
 
 
+def is_amount(term: str) -> bool:
+    """Say whether a term is an amount in the program's currency."""
+    return term.endswith(("_max", "_above")) and term not in COUNTS
+
+
 def list_changes(asked: ProgramChange) -> list[Change]:
-    """List what would change of a program, before and after, in the order of its columns."""
+    """List what would change of a program, before and after, limits first."""
     return [
         Change(
             TERM_NAMES[term],
             say_term(term, asked.before[term], asked.currency),
             say_term(term, asked.after[term], asked.currency),
         )
-        for term in asked.after
+        for term in TERM_NAMES
+        if term in asked.after
     ]
 
 
@@ -113,6 +119,6 @@ def say_term(term: str, value: Any, currency: str) -> str | Promise:
         return name_of(found) if found else str(value)
     if isinstance(value, list):
         return ", ".join(value) or _("None")
-    if (term.endswith("_max") and term not in COUNTS) or term in ("pin_above", "challenge_above"):
+    if is_amount(term):
         return format_amount(Money(value, currency))
     return CHOICES.get(value, value) if isinstance(value, str) and value else str(value) or "—"

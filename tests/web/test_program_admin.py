@@ -30,7 +30,9 @@ def admin() -> Desk:
 def form_of(desk: Desk) -> tuple[Client, str, dict[str, Any]]:
     """Open the form; give what it would send back unchanged."""
     client, path = desk.client(), f"/admin/cards/program/{desk.shop.program.id}/change/"
-    form = client.get(path).context["adminform"].form
+    page = client.get(path)
+    assert page.content.decode().count('name="reason"') == 1
+    form = page.context["adminform"].form
     initial = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
     initial["allowed_credentials"] = ",".join(initial["allowed_credentials"])
     return (
