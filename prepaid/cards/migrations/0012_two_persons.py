@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cards", "0010_approvals")]
+    dependencies = [("cards", "0011_hot_list_by_index")]
     operations = [
         migrations.AddField(
             model_name="program",
