@@ -38,7 +38,7 @@ class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             term = "rule_set_id" if name == "rule_set" else name
-            field.label = TERM_NAMES.get(term, field.label)
+            field.label = str(TERM_NAMES.get(term, field.label or ""))
             if name in ("consumption_order", "moves_to"):
                 field.choices = [(value, CHOICES[value]) for value, _label in field.choices]  # type: ignore[attr-defined]
             if is_amount(term):
