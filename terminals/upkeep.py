@@ -29,7 +29,6 @@ from terminals.scanners import Scanner, next_code, open_scanner
 from terminals.scanners.typed import TypedScanner
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
-from terminals.test_sheet import sheet_html
 
 SCAN_S = 20.0
 TAP_ASKED = Texts(en="Lay the test card on the reader.", zh="请将测试卡放在读卡器上。")
@@ -54,6 +53,9 @@ def doctor(options: argparse.Namespace) -> int:
 
 def test_sheet(options: argparse.Namespace) -> int:
     """Make the printable sheet of the test code."""
+    # Its encoder is slow to load, and nothing else wants it.
+    from terminals.test_sheet import sheet_html
+
     html = sheet_html()
     if options.output is None:
         print(html)

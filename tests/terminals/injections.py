@@ -202,7 +202,7 @@ def wrong_certificate(bench: Bench) -> str | None:
 
 
 def slow(bench: Bench) -> str | None:
-    with slow_line(bench.site.port, 1.52) as port:
+    with slow_line(bench.site.port, 1.02) as port:
         bench.at(f"http://127.0.0.1:{port}")
         return bench.doctor()
 
@@ -331,7 +331,7 @@ INJECTIONS: list[tuple[str, str, Callable[[Bench], str | None]]] = [
      lambda bench: bench.behind(Network(), "http://198.51.100.7")),
     ("NET-SRV-01", "a server that was stopped", stopped_server),
     ("NET-TLS-01", "a certificate that nobody vouches for", wrong_certificate),
-    ("NET-SLOW-01", "answers 1.5 s late", slow),
+    ("NET-SLOW-01", "answers a second late", slow),
     ("SW-CLK-01", "the site's Date three minutes off", wrong_clock),
     ("SW-VER-01", "the site wants version 99", old_agent),
     ("SW-TAMP-01", "one line more in an installed file", tampered_file),
