@@ -25,6 +25,7 @@ from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
 from terminals.opening import opened, present
+from terminals.payloads import see_that_tender_fits
 from terminals.presenting import Presented
 from terminals.receipt import receipt, word
 from terminals.results import (
@@ -93,6 +94,7 @@ def load(options: argparse.Namespace) -> int:
             entry_id=options.id,
             uid=shown.uid,
         ),
+        see_first=lambda: see_that_tender_fits(options.tender, options.reference),
     )
 
 
@@ -249,8 +251,10 @@ def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
     begin: Callable[[Terminal, Presented, int], Entry],
+    see_first: Callable[[], object] = lambda: None,
 ) -> int:
     with opened(options) as till:
+        see_first()
         currency = options.currency or till.enrolment.currency
         amount_minor = parse_amount(options.amount, currency)
         known = till.transactions.find(options.id) if options.id else None

@@ -9,6 +9,7 @@ import argparse
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone: what was done is done and stands in the journal.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        # Nobody foresaw it: support reads the whole story, a script gets its one object all the same.
+        traceback.print_exc()
+        return actions.tell(parsed, result_of_error(TerminalError("SW-APP-01", repr(error))))
 
 
 def parser() -> argparse.ArgumentParser:

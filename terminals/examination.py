@@ -145,7 +145,7 @@ def look_at_scanner(patient: Patient) -> Look:
     if result is None:
         return "skipped", None, say("test it with doctor --scan", "请用 doctor --scan 测试")
     at = f"{result.at:%Y-%m-%d %H:%M} UTC"
-    if result.code is None:
+    if not result.scanner_code:
         return "ok", None, say(f"the test code read, {at}", f"测试码可读，{at}")
     status: Status = "fault" if result.code == "HW-SCN-03" else "warning"
     return status, result.code, say(f"{result.detail.en}, {at}", f"{result.detail.zh}，{at}")
