@@ -18,7 +18,7 @@ from terminals.results import (
     result_of_error,
 )
 from terminals.scanners import Scanned, ScannerChanged
-from terminals.shown import MODES, Question, typed_minor
+from terminals.shown import MODES, Question, capture_minor
 from terminals.state import DeviceNotes
 from terminals.watch import Event, ReaderChanged, Tapped
 
@@ -145,6 +145,8 @@ class Console(Answering):
                 shown.hint = "nothing_pending"
             elif question in {"capture", "release"} and shown.held is None:
                 shown.hint = "nothing_held"
+            elif question == "capture" and shown.typed and capture_minor(shown) is None:
+                shown.hint = "type_amount"
             else:
                 shown.question = question
         elif key == "n":
@@ -182,7 +184,7 @@ class Console(Answering):
         elif question == "release":
             self._work("release", self._terminal.release_last)
         elif question == "capture":
-            amount = typed_minor(shown)
+            amount = capture_minor(shown)
             self._work("capture", lambda: self._terminal.capture_last(amount))
 
     def _tapped(self, event: Tapped) -> None:

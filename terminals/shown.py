@@ -63,9 +63,11 @@ class Shown:
     is_ended: bool = False
 
 
-def typed_minor(shown: Shown) -> int | None:
-    """Give the amount that is typed, in minor units; None where none is."""
+def capture_minor(shown: Shown) -> int | None:
+    """Give what is typed to be spent from the last hold, in its minor units; None where nothing fits it."""
     try:
-        return parse_amount(shown.typed.removesuffix("."), shown.currency)
+        return parse_amount(
+            shown.typed.removesuffix("."), (shown.held and shown.held.currency) or shown.money
+        )
     except AmountError:
         return None

@@ -18,7 +18,7 @@ from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
-from terminals.shown import MODES, Shown, typed_minor
+from terminals.shown import MODES, Shown, capture_minor
 from terminals.state import Enrolment
 from terminals.texts import text
 
@@ -316,10 +316,10 @@ def _asked_of(shown: Shown) -> str:
     if shown.question not in {"capture", "release"} or shown.held is None:
         return ""
     card = shown.held.answer.card.number_masked if shown.held.answer and shown.held.answer.card else ""
-    held, amount = f"{_brief(shown.held, shown)} {card}", typed_minor(shown)
+    held, amount = f"{_brief(shown.held, shown)} {card}", capture_minor(shown)
     if shown.question == "release" or amount is None:
         return held
-    return f"{_figure(amount, shown.currency, shown.language)} / {held}"
+    return f"{_figure(amount, shown.held.currency or shown.money, shown.language)} / {held}"
 
 
 def _brief(entry: Entry, shown: Shown) -> str:

@@ -328,7 +328,7 @@ def broken_work(bench: Bench) -> str | None:
     events = Events()
     work = Work(events)
     work.start()
-    work.begin("sale", lambda: {}["never written"])
+    work.begin("sale", lambda: {"known": 1}["never written"])
     done = events.next(5.0)
     work.stop()
     assert isinstance(done, Done)

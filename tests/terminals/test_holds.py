@@ -112,13 +112,16 @@ def test_keys_place_a_hold_spend_part_of_it_and_give_another_back(
     person.types("h200\n")
     person.taps()
     assert "A P P R O V E D   Hold" in person.sees()
-    person.types("180s")
+    # The hold's own currency counts, whatever the next sale would be in.
+    person.types("n0s")
+    assert "Type an amount first." in person.sees()
+    person.types("\b180s")
     assert "Spend 180.00 / Hold CNY 200.00 •••• 1234?" in person.sees()
     assert "完成 180.00 / 预授权 CNY 200.00 •••• 1234？" in person.sees("zh")
     person.console.shown.language = "en"
     person.types("\n")
     assert "Capture" in person.sees()
-    person.types("h50\n")
+    person.types("nnnh50\n")
     person.taps()
     person.types("e")
     assert "Release Hold CNY 50.00 •••• 1234?" in person.sees()
@@ -138,7 +141,7 @@ def test_key_for_a_hold_that_is_over_moves_nothing(terminal: Terminal, site: Rec
 
 
 @pytest.fixture
-def address(scratch_db: str) -> Iterator[str]:
+def address(committed_db: None) -> Iterator[str]:
     with real_site() as served:
         yield served
 
