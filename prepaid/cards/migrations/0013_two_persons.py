@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cards", "0011_hot_list_by_index")]
+    dependencies = [("cards", "0012_reader_counter")]
     operations = [
         migrations.AddField(
             model_name="program",
