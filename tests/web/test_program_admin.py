@@ -10,6 +10,8 @@ from django.test import Client
 
 from prepaid.cards.models import Program
 from prepaid.stored_value.approvals.models import Approval
+from prepaid.stored_value.approvals.terms import terms_of
+from prepaid.web.terms import TERM_NAMES
 from tests.stored_value.rule_sets import rule_set
 from tests.web.conftest import Desk, open_desk
 from tests.web.test_approvals import colleague, decide
@@ -40,6 +42,10 @@ def form_of(desk: Desk) -> tuple[Client, str, dict[str, Any]]:
         path,
         {name: value for name, value in initial.items() if value is not None and value is not False},
     )
+
+
+def test_every_term_has_a_name_so_that_none_is_changed_unread() -> None:
+    assert set(TERM_NAMES) == set(terms_of(Program()))
 
 
 def test_saving_asks_and_the_second_manager_reads_each_term_and_makes_it_so(admin: Desk) -> None:
