@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -15,7 +15,12 @@ from prepaid.cards.models import Credential, Holder, Program
 from prepaid.cards.offers import make_offer
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
+from prepaid.stored_value.requests import Origin
+from prepaid.stores.policy import set_stand_in
 from tests.model.account import Account, Counter, Terms
+from tests.model.done import DAYS_BEGIN, PIN_TRIES_MAX
+from tests.model.done import Origin as Who
+from tests.offline import LIMITS as STAND_IN
 from tests.shop import Shop, open_shop
 from tests.stored_value.people import hire
 
@@ -32,6 +37,7 @@ LIMITS = {
     "load_month_max": 70_000,
     "loads_day_max": 6,
     "balance_max": 40_000,
+    "pin_above": 3_000,
 }
 HOLDERS = {
     "holder_load_day_max": 25_000,
@@ -64,11 +70,13 @@ PLACES = 25
 
 @dataclass
 class Place:
-    """The rows of a life: ids of its accounts, of its cards by place, and of the cards' SUN credentials."""
+    """The rows of a life: ids of its accounts, of its cards by place, and what the first cards show."""
 
     accounts: list[UUID]
     cards: list[UUID]
-    lookups: list[bytes]
+    taps: list[bytes]
+    numbers: list[bytes]
+    pins: list[bytes]
 
 
 class Stage:
@@ -76,6 +84,12 @@ class Stage:
 
     def __init__(self) -> None:
         self.shop: Shop = open_shop()
+        self.origins: dict[Who, Origin] = {}
+        for number, shop in enumerate((self.shop, open_shop())):
+            shop.store.day_starts_at = time(DAYS_BEGIN[number])
+            shop.store.save()
+            self.origins |= {Who(number, False): shop.origin, Who(number, True): shop.counter}
+        set_stand_in(self.shop.store, STAND_IN, actor="op-1", at=BEGINS)
         self.manager = hire(self.shop)
         self.programs = [tuple(self._program(terms) for terms in pair) for pair in PROGRAMS]
         self.places: list[list[Place]] = [[] for _ in PROGRAMS]
@@ -118,12 +132,14 @@ class Stage:
         return program
 
     def begin(self, variant: int) -> tuple[list[Account], Place]:
-        """Give three accounts with a card each: two of one program and one holder, one of another."""
+        """Give three accounts with a card each, two of one holder, and the stores' own."""
         number = variant % len(PROGRAMS)
         if not self.places[number]:
             self.places[number] = self._open(number)
         counters = [Counter(), Counter()]
         models = [Account(terms=PROGRAMS[number][which], holder=counters[which]) for which in ORDER]
+        # Of each store, the account that cards are charged to which did not prove themselves.
+        models += [Account(terms=Terms(limits={}, months=None), holder=Counter()) for _ in DAYS_BEGIN]
         return models, self.places[number].pop()
 
     def _open(self, number: int) -> list[Place]:
@@ -136,7 +152,11 @@ class Stage:
                 accounts.append(AccountRow(id=uuid7(), program=program, holder=holder))
                 terms = {"program": program, "last_four": "4242", "state": "active", "issued_at": BEGINS}
                 cards.append(CardRow(id=uuid7(), account=accounts[-1], **terms))
-                credentials.append(Credential(card=cards[-1], method="sun", lookup=os.urandom(32), counter=0))
+                for method in ("sun", "number"):
+                    credentials.append(
+                        Credential(card=cards[-1], method=method, lookup=os.urandom(32), counter=0)
+                    )
+                credentials[-1].pin_mac, credentials[-1].pin_tries_max = os.urandom(32), PIN_TRIES_MAX
         AccountRow.objects.bulk_create(accounts)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -145,11 +165,17 @@ class Stage:
             )
         CardRow.objects.bulk_create(cards)
         Credential.objects.bulk_create(credentials)
-        return [
-            Place(
-                [one.id for one in accounts[first : first + len(ORDER)]],
-                [one.id for one in cards[first : first + len(ORDER)]],
-                [bytes(one.lookup) for one in credentials[first : first + len(ORDER)]],
+        places = []
+        for first in range(0, len(accounts), len(ORDER)):
+            taps = credentials[2 * first : 2 * (first + len(ORDER)) : 2]
+            numbers = credentials[2 * first + 1 : 2 * (first + len(ORDER)) : 2]
+            places.append(
+                Place(
+                    [one.id for one in accounts[first : first + len(ORDER)]],
+                    [one.id for one in cards[first : first + len(ORDER)]],
+                    [bytes(one.lookup) for one in taps],
+                    [bytes(one.lookup) for one in numbers],
+                    [bytes(one.pin_mac) for one in numbers if one.pin_mac],
+                )
             )
-            for first in range(0, len(accounts), len(ORDER))
-        ]
+        return places
