@@ -22,8 +22,8 @@ Call = Callable[[], Answer]
 _ACCOUNTS = """
 select account.balance, account.held, account.lot_count, account.lots::text, account.counted_on::text,
     account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today,
-    account.redeemed_month, account.shortfall, counter.counted_on::text, counter.loads_today, counter.loaded_today,
-    counter.loaded_month, counter.redeemed_today, counter.redeemed_month
+    account.redeemed_month, account.shortfall, counter.counted_on::text, counter.loads_today,
+    counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month
 from unnest(%s::uuid[]) with ordinality as asked (id, place)
 join ledger_account as account on account.id = asked.id
 join cards_account as owner on owner.id = asked.id
