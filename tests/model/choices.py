@@ -81,7 +81,7 @@ class Choices(Life):
     def _go_to(self, key: UUID, number: int) -> tuple[UUID, Done]:
         """Ask in the store of an original, three times out of four, or wherever one is."""
         done = self.model.done[key]
-        if number % 4:
+        if number % 8:
             self.model.origin = Origin(done.origin.store, self.model.origin.is_till)
         return key, done
 
@@ -94,10 +94,11 @@ class Choices(Life):
         return max(1, edges[size % len(edges)])
 
     def earlier_of(self, kind: str, number: int) -> tuple[UUID, Done] | None:
-        """Choose something of a kind, three times out of four."""
+        """Choose something of a kind that can still be undone or resolved, three times out of four."""
         found = [(key, one) for key, one in self.model.done.items() if one.kind == kind and one.posted]
         if not found or number % 4 == 0:
             return None
+        found = [(key, one) for key, one in found if not (one.undone or one.resolution)] or found
         key, _ = found[-1 - number // 4 % min(len(found), 6)]
         return self._go_to(key, number // 24)
 

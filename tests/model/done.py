@@ -68,6 +68,11 @@ class Part:
     legs: Legs = field(default_factory=list)
     cancelled: bool = False
 
+    @property
+    def is_resolved(self) -> bool:
+        """Say whether it was paid or cancelled."""
+        return bool(self.legs) or self.cancelled
+
 
 @dataclass
 class Done:

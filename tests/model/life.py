@@ -23,17 +23,13 @@ _ACCOUNTS = """
 select account.balance, account.held, account.lot_count, account.lots::text, account.counted_on::text,
     account.loads_today, account.loaded_today, account.loaded_month, account.redeemed_today,
     account.redeemed_month, account.shortfall, counter.counted_on::text, counter.loads_today,
-    counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month
+    counter.loaded_today, counter.loaded_month, counter.redeemed_today, counter.redeemed_month,
+    array(select card.state from cards_card as card where card.account_id = account.id order by card.id)
 from unnest(%s::uuid[]) with ordinality as asked (id, place)
 join ledger_account as account on account.id = asked.id
 join cards_account as owner on owner.id = asked.id
 left join ledger_counter as counter on counter.kind = 'holder' and counter.currency = account.currency
     and counter.subject = uuid_send(owner.holder_id)
-order by asked.place
-"""
-_CARDS = """
-select card.state from unnest(%s::uuid[]) with ordinality as asked (id, place)
-join cards_card as card on card.id = asked.id
 order by asked.place
 """
 
@@ -46,7 +42,7 @@ class Life:
     """Three accounts of a stage, in PostgreSQL and in the model."""
 
     def __init__(self, stage: Stage, variant: int) -> None:
-        self.shop, self.origins, self.manager = stage.shop, stage.origins, stage.manager
+        self.stage, self.shop, self.origins, self.manager = stage, stage.shop, stage.origins, stage.manager
         accounts, self.place = stage.begin(variant)
         self.model = Model(BEGINS + timedelta(days=variant // 4 % 365), accounts)
         # The calls that were answered, the requests of transactions, and those that a reversal came before.
@@ -89,8 +85,11 @@ class Life:
     def compare_whole(self) -> None:
         """Compare every account (value, lots in their order, what is counted and owed) and every card."""
         told = rows(_ACCOUNTS, self.place.accounts)
-        self.same(told, [_row_of(account) for account in self.model.accounts[: len(told)]])
-        self.same(rows(_CARDS, self.place.cards), [(card.state,) for card in self.model.cards])
+        states = [
+            [card.state for card in self.model.cards if card.account == place] for place in range(len(told))
+        ]
+        accounts = zip(self.model.accounts, states, strict=False)
+        self.same(told, [(*_row_of(account), cards) for account, cards in accounts])
 
 
 def rows(sql: str, ids: list[UUID]) -> list[tuple[Any, ...]]:

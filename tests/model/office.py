@@ -104,13 +104,12 @@ class Office(Choices):
         return True
 
     def expire_a_lot(self, a: int, b: int, c: int) -> bool:
-        place = a % len(self.place.accounts)
-        open_lots = [lot for lot in self.model.accounts[place].lots.values() if lot.left]
-        over = [lot for lot in open_lots if not lot.good_on(self.model.today)]
-        lots = over or open_lots
+        places = range(len(self.place.accounts))
+        lots = [(place, lot) for place in places for lot in self.model.accounts[place].in_order()]
+        lots = [(place, lot) for place, lot in lots if not lot.good_on(self.model.today)] or lots
         if not lots:
             return False
-        lot = lots[b % len(lots)]
+        place, lot = lots[a % len(lots)]
         due = DueLot(self.place.accounts[place], lot.no, lot.bonus, self.origins[self.model.origin])
         return self.same_change(expire_lot(due, at=self.model.now), self.model.expire_lot(place, lot.no))
 
@@ -126,12 +125,13 @@ class Office(Choices):
 
     def pay_a_part(self, a: int, b: int, c: int) -> bool:
         loads = [(key, one) for key, one in self.model.done.items() if one.parts]
-        if not loads:
+        parts = [(key, one, number) for key, one in loads for number in range(len(one.parts))]
+        parts = [one for one in parts if not one[1].parts[one[2]].is_resolved] or parts
+        if not parts:
             return False
-        key, done = loads[-1 - a % min(len(loads), 4)]
+        key, done, number = parts[-1 - a % min(len(parts), 8)]
         assert done.account is not None
         self.model.origin = done.origin
-        number = b % len(done.parts)
         part = done.parts[number]
         due = DuePart(
             self.place.accounts[done.account], key, number + 1, part.due_on, self.origins[done.origin]
@@ -163,8 +163,10 @@ class Office(Choices):
         return self.same_change(told, self.model.change(card, change))
 
     def set_a_pin(self, a: int, b: int, c: int) -> bool:
-        """Give an account's first card a new PIN, which unlocks it."""
+        """Give an account's first card a new PIN, which unlocks it: mostly one that needs it."""
         card = a % len(self.place.pins)
+        if not self.model.cards[card].failures and b % 8:
+            return False
         try:
             new = set_pin(
                 self.place.cards[card], event_id=uuid7(), actor="op-1", at=self.model.now, reason="forgotten"

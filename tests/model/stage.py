@@ -16,7 +16,8 @@ from prepaid.cards.offers import make_offer
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value.requests import Origin
-from prepaid.stores.policy import set_stand_in
+from prepaid.stores.policy import sign_grant
+from terminals import advices
 from tests.model.account import Account, Counter, Terms
 from tests.model.done import DAYS_BEGIN, PIN_TRIES_MAX
 from tests.model.done import Origin as Who
@@ -89,7 +90,6 @@ class Stage:
             shop.store.day_starts_at = time(DAYS_BEGIN[number])
             shop.store.save()
             self.origins |= {Who(number, False): shop.origin, Who(number, True): shop.counter}
-        set_stand_in(self.shop.store, STAND_IN, actor="op-1", at=BEGINS)
         self.manager = hire(self.shop)
         self.programs = [tuple(self._program(terms) for terms in pair) for pair in PROGRAMS]
         self.places: list[list[Place]] = [[] for _ in PROGRAMS]
@@ -130,6 +130,22 @@ class Stage:
                 bonus_valid_days=days,
             )
         return program
+
+    def grant_at(self, moment: datetime) -> str:
+        """Give the first store's terminal a new grant."""
+        limits = {name: getattr(STAND_IN, name) for name in ("per_transaction", "per_card", "per_terminal")}
+        grant = advices.Grant(
+            id=uuid7(),
+            terminal=self.shop.terminal.id,
+            policy=1,
+            issued_at=int(moment.timestamp()),
+            age_s=STAND_IN.age_s,
+            currency="CNY",
+            count=STAND_IN.count,
+            floors={"sun": STAND_IN.floor_sun},
+            **limits,
+        )
+        return sign_grant(grant)
 
     def begin(self, variant: int) -> tuple[list[Account], Place]:
         """Give three accounts with a card each, two of one holder, and the stores' own."""

@@ -30,7 +30,6 @@ from tests.model.life import rows
 from tests.model.office import Office
 from tests.model.offline import Grant
 from tests.model.stage import BEGINS, Stage
-from tests.offline import grant_of
 
 Step = tuple[str, int, int, int, int]
 # How often each step is taken.
@@ -39,9 +38,9 @@ WEIGHTS = {
     "reverse_the_unseen": 3, "come_late": 3, "repeat": 5, "reuse_an_id": 2, "reuse_a_sequence": 1,
     "let_time_pass": 6, "move": 6, "merge": 1, "pay_out": 4, "reactivate": 2, "refund_unlinked": 1,
     "adjust": 1, "expire_a_lot": 6, "expire_a_hold": 3, "pay_a_part": 5, "stop_a_card": 1, "revive_a_card": 5,
-    "set_a_pin": 1,
+    "set_a_pin": 2,
 }  # fmt: skip
-HOURS = (1, 7, 24, 24 * 5, 24 * 20, 24 * 40)
+HOURS = (1, 7, 7, 24, 24 * 5, 24 * 20, 24 * 40)
 AGO = (0, 0, 1, 6, 30, 24 * 9)
 DAYS_MAX = 1_700
 TELLING = [name for name in Answer.__slots__ if name != "replayed"]
@@ -181,7 +180,7 @@ class Steps(Office):
         old = self.grant is None or not self.grant[1].is_in_time(moment)
         if self.grant is None or (old and number // 8 % 4):
             issued_at = moment - timedelta(minutes=number % 60)
-            self.grant = (grant_of(self.shop, at=issued_at), Grant(issued_at))
+            self.grant = (self.stage.grant_at(issued_at), Grant(issued_at))
         return self.grant
 
     def repeat(self, a: int, b: int, c: int) -> bool:

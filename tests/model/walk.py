@@ -16,7 +16,7 @@ from tests.shop import assert_ledger_is_clean
 
 STEPS_OF_A_LIFE = 100
 STEPS_OF_AN_AUDIT = 12_500
-STEPS_OF_A_COMPARISON = 5
+STEPS_OF_A_COMPARISON = 8
 TRIES_MAX = 300
 # Of all parts together; `PREPAID_MODEL_SEED` walks the same way again.
 STEPS = int(os.environ.get("PREPAID_MODEL_STEPS", "100000"))

@@ -303,10 +303,9 @@ class World:
         """Pay a part of a bonus, if it is due, the account may hold it, and a card presents it."""
         assert load.account is not None
         account = self.accounts[load.account]
-        resolved = bool(part.legs) or part.cancelled
         full = account.balance + part.amount > account.terms.limit("balance_max")
         gone = self.cards[self.newest[load.account]].state == "closed"
-        if resolved or full or gone or part.due_on > self.today:
+        if part.is_resolved or full or gone or part.due_on > self.today:
             return False
         account.counter.begin(self.today)
         self._pay(account, part)
