@@ -5,10 +5,12 @@ They choose by what is there, and from the newest on, so that a step means much 
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from datetime import datetime
 from uuid import UUID
 
 from prepaid.cards.presentation import Presentation, at_the_desk
+from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value.requests import Request
 from tests.model.done import Done, Origin, Shown
@@ -20,13 +22,19 @@ NUMBER_MAX = 0xFFFF
 class Choices(Life):
     """A life, and how numbers choose from it."""
 
-    def request(self, **terms: Any) -> Request:
+    def request(self, *, key: UUID | None = None, occurred_at: datetime | None = None) -> Request:
         """Make the request of the origin whose turn it is: the terminal counts its own, the till does not."""
         now, who = self.model.now, self.model.origin
-        values = {"recorded_at": now, "occurred_at": now, "origin": self.origins[who]} | terms
-        if who.is_till:
-            values["sequence"] = None
-        request = self.shop.request(**values)
+        self.shop.sequence += 1
+        request = Request(
+            id=key or uuid7(),
+            origin=self.origins[who],
+            digest=os.urandom(32),
+            occurred_at=occurred_at or now,
+            recorded_at=now,
+            sequence=None if who.is_till else self.shop.sequence,
+            operator="op-1",
+        )
         self.requests.append(request)
         return request
 
@@ -79,7 +87,7 @@ class Choices(Life):
         return self._go_to(key, number // 48)
 
     def _go_to(self, key: UUID, number: int) -> tuple[UUID, Done]:
-        """Ask in the store of an original, three times out of four, or wherever one is."""
+        """Ask in the store of an original, seven times out of eight, or wherever one is."""
         done = self.model.done[key]
         if number % 8:
             self.model.origin = Origin(done.origin.store, self.model.origin.is_till)
@@ -94,13 +102,16 @@ class Choices(Life):
         return max(1, edges[size % len(edges)])
 
     def earlier_of(self, kind: str, number: int) -> tuple[UUID, Done] | None:
-        """Choose something of a kind that can still be undone or resolved, three times out of four."""
+        """Choose something of a kind that is not undone or resolved, or now and then anything."""
+        if number % 8 == 0:
+            return self.earlier(number // 8)
         found = [(key, one) for key, one in self.model.done.items() if one.kind == kind and one.posted]
-        if not found or number % 4 == 0:
+        if number % 8 > 1:
+            found = [(key, one) for key, one in found if not (one.undone or one.resolution)]
+        if not found:
             return None
-        found = [(key, one) for key, one in found if not (one.undone or one.resolution)] or found
-        key, _ = found[-1 - number // 4 % min(len(found), 6)]
-        return self._go_to(key, number // 24)
+        key, _ = found[-1 - number // 8 % min(len(found), 6)]
+        return self._go_to(key, number // 48)
 
 
 def cny(amount: int) -> Money:

@@ -20,7 +20,7 @@ from prepaid.stored_value.expire import DueLot, expire_lot
 from prepaid.stored_value.pay_out import Parts, pay_out
 from prepaid.stored_value.replace import reactivate, replace
 from tests.model.choices import Choices
-from tests.model.done import CHANGES, Done, Origin
+from tests.model.done import CHANGES, Done, Origin, Part
 
 _EXPIRE_HOLD = f"select ledger_expire_hold({REQUEST}, %s::uuid, %s::uuid)"
 
@@ -30,7 +30,7 @@ class Office(Choices):
 
     def pay_out(self, a: int, b: int, c: int) -> bool:
         """Cash out or take back: exactly what is there of each kind, or any amounts."""
-        card, closes = self.card(a), c % 5 == 0
+        card, closes = self.card(a), c % 8 == 0
         place = self.model.cards[card].account
         account, today = self.model.accounts[place], self.model.today
         paid, bonus = account.good(today, bonus=False), account.good(today, bonus=True)
@@ -106,7 +106,8 @@ class Office(Choices):
     def expire_a_lot(self, a: int, b: int, c: int) -> bool:
         places = range(len(self.place.accounts))
         lots = [(place, lot) for place in places for lot in self.model.accounts[place].in_order()]
-        lots = [(place, lot) for place, lot in lots if not lot.good_on(self.model.today)] or lots
+        if b % 8:
+            lots = [(place, lot) for place, lot in lots if not lot.good_on(self.model.today)]
         if not lots:
             return False
         place, lot = lots[a % len(lots)]
@@ -117,6 +118,8 @@ class Office(Choices):
         found = self.earlier_of("hold", a | 1)
         if found is None or found[1].account is None:
             return False
+        if b % 8 and (found[1].expires_at or self.model.now) > self.model.now:
+            return False
         self.model.origin = Origin(self.model.origin.store, is_till=True)
         request = self.request()
         account = self.place.accounts[found[1].account]
@@ -126,7 +129,8 @@ class Office(Choices):
     def pay_a_part(self, a: int, b: int, c: int) -> bool:
         loads = [(key, one) for key, one in self.model.done.items() if one.parts]
         parts = [(key, one, number) for key, one in loads for number in range(len(one.parts))]
-        parts = [one for one in parts if not one[1].parts[one[2]].is_resolved] or parts
+        if b % 8:
+            parts = [(key, one, number) for key, one, number in parts if self._is_due(one.parts[number])]
         if not parts:
             return False
         key, done, number = parts[-1 - a % min(len(parts), 8)]
@@ -137,6 +141,9 @@ class Office(Choices):
             self.place.accounts[done.account], key, number + 1, part.due_on, self.origins[done.origin]
         )
         return self.same_change(pay_part(due, at=self.model.now), self.model.pay(done, part))
+
+    def _is_due(self, part: Part) -> bool:
+        return not part.is_resolved and part.due_on <= self.model.today
 
     def stop_a_card(self, a: int, b: int, c: int) -> bool:
         names: tuple[Change, ...] = ("block", "report_lost")

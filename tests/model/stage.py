@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model
 
 from prepaid.cards.models import Account as AccountRow
 from prepaid.cards.models import Card as CardRow
 from prepaid.cards.models import Credential, Holder, Program
 from prepaid.cards.offers import make_offer
 from prepaid.identifiers import uuid7
+from prepaid.ledger.accounts import open_account
 from prepaid.money import Money
 from prepaid.stored_value.requests import Origin
 from prepaid.stores.policy import sign_grant
@@ -73,11 +77,27 @@ PLACES = 25
 class Place:
     """The rows of a life: ids of its accounts, of its cards by place, and what the first cards show."""
 
-    accounts: list[UUID]
-    cards: list[UUID]
-    taps: list[bytes]
-    numbers: list[bytes]
-    pins: list[bytes]
+    accounts: list[UUID] = field(default_factory=list)
+    cards: list[UUID] = field(default_factory=list)
+    taps: list[bytes] = field(default_factory=list)
+    numbers: list[bytes] = field(default_factory=list)
+    pins: list[bytes] = field(default_factory=list)
+
+
+def _pattern(program: Program) -> tuple[Model, ...]:
+    """Make a holder, an account and a card that shows a tap or a number, for others to be copies of."""
+    holder = Holder.objects.create(name="Li Na")
+    account = AccountRow.objects.create(program=program, holder=holder)
+    open_account(account.id, currency="CNY", at=BEGINS)
+    terms = {"program": program, "last_four": "4242", "state": "active", "issued_at": BEGINS}
+    card = CardRow.objects.create(account=account, **terms)
+    tap, typed = (
+        Credential.objects.create(
+            card=card, method=method, lookup=os.urandom(32), counter=0, pin_tries_max=PIN_TRIES_MAX
+        )
+        for method in ("sun", "number")
+    )
+    return holder, account, card, tap, typed
 
 
 class Stage:
@@ -91,7 +111,7 @@ class Stage:
             shop.store.save()
             self.origins |= {Who(number, False): shop.origin, Who(number, True): shop.counter}
         self.manager = hire(self.shop)
-        self.programs = [tuple(self._program(terms) for terms in pair) for pair in PROGRAMS]
+        self.patterns = [[_pattern(self._program(terms)) for terms in pair] for pair in PROGRAMS]
         self.places: list[list[Place]] = [[] for _ in PROGRAMS]
         connection.ensure_connection()
         with connection.cursor() as cursor:
@@ -160,38 +180,60 @@ class Stage:
 
     def _open(self, number: int) -> list[Place]:
         """Open the accounts of the next lives at once: a life has few steps, and rows one by one are dear."""
-        holders = Holder.objects.bulk_create([Holder(name="Li Na") for _ in range(2 * PLACES)])
-        accounts, cards, credentials = [], [], []
-        for place in range(PLACES):
-            for which in ORDER:
-                program, holder = self.programs[number][which], holders[2 * place + which]
-                accounts.append(AccountRow(id=uuid7(), program=program, holder=holder))
-                terms = {"program": program, "last_four": "4242", "state": "active", "issued_at": BEGINS}
-                cards.append(CardRow(id=uuid7(), account=accounts[-1], **terms))
-                for method in ("sun", "number"):
-                    credentials.append(
-                        Credential(card=cards[-1], method=method, lookup=os.urandom(32), counter=0)
-                    )
-                credentials[-1].pin_mac, credentials[-1].pin_tries_max = os.urandom(32), PIN_TRIES_MAX
-        AccountRow.objects.bulk_create(accounts)
+        copies = Copies()
+        places = [self._place(number, copies) for _ in range(PLACES)]
+        for model in (Holder, AccountRow):
+            copies.make(model)
         with connection.cursor() as cursor:
             cursor.execute(
                 "select ledger_open_account(id, 'CNY', %s) from unnest(%s::uuid[]) as id",
-                [BEGINS, [account.id for account in accounts]],
+                [BEGINS, [account for place in places for account in place.accounts]],
             )
-        CardRow.objects.bulk_create(cards)
-        Credential.objects.bulk_create(credentials)
-        places = []
-        for first in range(0, len(accounts), len(ORDER)):
-            taps = credentials[2 * first : 2 * (first + len(ORDER)) : 2]
-            numbers = credentials[2 * first + 1 : 2 * (first + len(ORDER)) : 2]
-            places.append(
-                Place(
-                    [one.id for one in accounts[first : first + len(ORDER)]],
-                    [one.id for one in cards[first : first + len(ORDER)]],
-                    [bytes(one.lookup) for one in taps],
-                    [bytes(one.lookup) for one in numbers],
-                    [bytes(one.pin_mac) for one in numbers if one.pin_mac],
-                )
-            )
+        for model in (CardRow, Credential):
+            copies.make(model)
         return places
+
+    def _place(self, number: int, copies: Copies) -> Place:
+        """Copy the rows of a life: its holders, and for each account a card that shows a tap or a number."""
+        place, holders = Place(), [uuid7(), uuid7()]
+        for which in ORDER:
+            holder, account, card, tap, typed = self.patterns[number][which]
+            if which not in ORDER[: len(place.accounts)]:
+                copies.add(holder, id=holders[which])
+            place.accounts.append(copies.add(account, holder_id=holders[which]))
+            place.cards.append(copies.add(card, account_id=place.accounts[-1]))
+            for list_ in (place.taps, place.numbers, place.pins):
+                list_.append(os.urandom(32))
+            copies.add(tap, card_id=place.cards[-1], lookup=place.taps[-1])
+            copies.add(typed, card_id=place.cards[-1], lookup=place.numbers[-1], pin_mac=place.pins[-1])
+        return place
+
+
+class Copies:
+    """Copies of rows with some columns changed, made many at a time."""
+
+    def __init__(self) -> None:
+        self.rows: dict[type[Model], list[tuple[UUID, str]]] = defaultdict(list)
+
+    def add(self, row: Model, **changes: UUID | bytes) -> UUID:
+        """Add a copy of a row and give its id."""
+        changes = {"id": uuid7()} | changes
+        texts = {
+            name: f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+            for name, value in changes.items()
+        }
+        self.rows[type(row)].append((row.pk, json.dumps(texts)))
+        return UUID(texts["id"])
+
+    def make(self, model: type[Model]) -> None:
+        """Write the copies of a table's rows."""
+        table = model._meta.db_table
+        rows, changes = zip(*self.rows.pop(model), strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"insert into {table} select made.* "
+                "from unnest(%s::uuid[], %s::jsonb[]) as asked (id, changes) "
+                f"join {table} as base using (id) "
+                "cross join lateral jsonb_populate_record(base, asked.changes) as made",
+                [list(rows), list(changes)],
+            )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from struct import unpack
 
 from tests.model.choices import NUMBER_MAX
 from tests.model.stage import Stage
@@ -31,7 +32,7 @@ class WalkFailed(AssertionError):
 def make_steps(random: Random, count: int) -> list[Step]:
     """Draw the steps of a life: loads first, for there is nothing to do on an empty account."""
     names = ["load"] * 4 + random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=count - 4)
-    return [(name, *(random.randint(0, NUMBER_MAX) for _ in range(4))) for name in names]  # type: ignore[misc]
+    return [(name, *unpack("4H", random.randbytes(8))) for name in names]
 
 
 def fault_of(stage: Stage, variant: int, steps: Sequence[Step]) -> tuple[int, Exception] | None:
