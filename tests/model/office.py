@@ -156,6 +156,8 @@ class Office(Choices):
             return False
         card = stopped[a % len(stopped)]
         state = self.model.cards[card].state
+        if state == "closed" and c % 2:
+            return False
         if state == "closed" or (state == "lost" and b % 2):
             return self._replace(card)
         return self._change(card, "recover" if state == "lost" else "unblock")

@@ -182,15 +182,15 @@ class Stage:
         """Open the accounts of the next lives at once: a life has few steps, and rows one by one are dear."""
         copies = Copies()
         places = [self._place(number, copies) for _ in range(PLACES)]
-        for model in (Holder, AccountRow):
-            copies.make(model)
+        copies.make(Holder)
+        copies.make(AccountRow)
         with connection.cursor() as cursor:
             cursor.execute(
                 "select ledger_open_account(id, 'CNY', %s) from unnest(%s::uuid[]) as id",
                 [BEGINS, [account for place in places for account in place.accounts]],
             )
-        for model in (CardRow, Credential):
-            copies.make(model)
+        copies.make(CardRow)
+        copies.make(Credential)
         return places
 
     def _place(self, number: int, copies: Copies) -> Place:
@@ -217,13 +217,14 @@ class Copies:
 
     def add(self, row: Model, **changes: UUID | bytes) -> UUID:
         """Add a copy of a row and give its id."""
-        changes = {"id": uuid7()} | changes
+        key = changes.setdefault("id", uuid7())
         texts = {
             name: f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
             for name, value in changes.items()
         }
         self.rows[type(row)].append((row.pk, json.dumps(texts)))
-        return UUID(texts["id"])
+        assert isinstance(key, UUID)
+        return key
 
     def make(self, model: type[Model]) -> None:
         """Write the copies of a table's rows."""

@@ -19,6 +19,8 @@ STEPS_OF_A_LIFE = 100
 STEPS_OF_AN_AUDIT = 12_500
 STEPS_OF_A_COMPARISON = 8
 TRIES_MAX = 300
+# In a walk of so many steps, each kind of them comes off so often, or it is no walk of everything.
+STEPS_TO_MEET_ALL, OFTEN = 20_000, 20
 # Of all parts together; `PREPAID_MODEL_SEED` walks the same way again.
 STEPS = int(os.environ.get("PREPAID_MODEL_STEPS", "100000"))
 SEED = os.environ.get("PREPAID_MODEL_SEED") or os.urandom(4).hex()
@@ -110,6 +112,9 @@ def walk(part: int | str, *, steps: int, seed: str = SEED) -> None:
         raise WalkFailed(tell(stage, fault, seed)) from fault.error
     print(f"{(time.monotonic() - began) / steps * 1e6:.0f} us a step")
     print(table(tally))
+    if steps >= STEPS_TO_MEET_ALL:
+        rare = {name: count for name in WEIGHTS if (count := come_off(tally, name)) < OFTEN}
+        assert not rare, f"steps that hardly ever come off: {rare}"
 
 
 def tell(stage: Stage, fault: Fault, seed: str) -> str:
@@ -121,6 +126,22 @@ def tell(stage: Stage, fault: Fault, seed: str) -> str:
     return (
         f"after {len(fault.steps)} steps of a life (PREPAID_MODEL_SEED={seed}): {fault.error}\n"
         f"made short, variant {fault.variant}, {len(short)} steps: {type(last).__name__}: {last}\n{lines}"
+    )
+
+
+def come_off(tally: Tally, name: str) -> int:
+    """Count the steps of a name that did what they are for."""
+    meant = (
+        "approved",
+        "done",
+        "refused",
+        "into a month",
+        *(("already_reversed",) if name == "come_late" else ()),
+    )
+    return sum(
+        count
+        for (step, outcome), count in tally.items()
+        if step == name and (outcome.startswith(meant) or outcome.endswith("again"))
     )
 
 
