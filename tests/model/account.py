@@ -9,6 +9,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,13 @@ class Terms:
     reactivates: bool = True
     # Offers: pay so much, and get these parts, a day apart, each good for so many days.
     offers: tuple[tuple[int, tuple[int, ...], int | None], ...] = ()
+    # The rule set: a field, what it says, and the day from which on it says so.
+    rules: tuple[tuple[str, int | bool | dict[str, int], date], ...] = ()
+
+    def rule(self, name: str, today: date) -> Any:
+        """Give what the latest rule in force says of a field; None where there is none."""
+        said = [(since, value) for field, value, since in self.rules if field == name and since <= today]
+        return max(said, key=lambda one: one[0])[1] if said else None
 
     def limit(self, name: str) -> int:
         """Give a limit, or more than anything reaches."""

@@ -11,6 +11,8 @@ from tests.model.account import Legs, Reserved
 TAKING = ("redeem", "capture")
 UNDOABLE = ("load", "redeem", "hold", "capture", "refund", "move", "cash_out", "card_return")
 OF_FUNDS = ("insufficient_funds", "insufficient_because_of_hold")
+OF_LIMITS = ("limit_single", "limit_day", "limit_balance")
+OF_LAW = ("max_single_load", "max_daily_load", "max_balance")
 OF_PIN = ("pin_required", "pin_wrong", "pin_locked")
 PIN_TRIES_MAX = 2
 STOPPED = {"blocked": "card_blocked", "lost": "card_lost", "closed": "card_closed"}
@@ -92,6 +94,8 @@ class Done:
     origin: Origin = Origin()
     day: date = date.min
     is_told: bool = True
+    # Whether the answer names a rule.
+    by_law: bool = False
     # The day for which it was counted for the holder.
     counted_on: date | None = None
     # Of a hold.

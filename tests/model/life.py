@@ -74,12 +74,12 @@ class Life:
 
     def compare_answer(self, answer: Answer, done: Done) -> None:
         """Compare an answer with the model's: kind, outcome, reason, amount and what it tells."""
-        self.outcome = done.reason or "approved"
+        self.outcome = (done.reason or "approved") + " by law" * done.by_law
         self.same(
             (answer.type, answer.outcome, answer.reason, answer.approved_minor, answer.balance_minor,
-             answer.available_minor, answer.replayed),
+             answer.available_minor, answer.rule is not None, answer.replayed),
             (done.kind, "declined" if done.reason else "approved", done.reason, done.approved, done.balance,
-             done.available, False),
+             done.available, done.by_law, False),
         )  # fmt: skip
 
     def compare_whole(self) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from prepaid.cards.models import Account as AccountRow
 from prepaid.cards.models import Card as CardRow
-from prepaid.cards.models import Credential, Holder, Program
+from prepaid.cards.models import Credential, Holder, Program, RuleSet
 from prepaid.cards.offers import make_offer
 from prepaid.identifiers import uuid7
 from prepaid.ledger.accounts import open_account
@@ -28,6 +28,7 @@ from tests.model.done import Origin as Who
 from tests.offline import LIMITS as STAND_IN
 from tests.shop import Shop, open_shop
 from tests.stored_value.people import hire
+from tests.stored_value.rule_sets import add_rule, rule_set
 
 # Lives end well before the database's own clock: a hold does not expire by a clock that is ahead of it.
 BEGINS = datetime(2021, 1, 1, 4, 0, tzinfo=UTC)
@@ -50,6 +51,16 @@ HOLDERS = {
     "holder_redeem_day_max": 8_000,
     "holder_redeem_month_max": 20_000,
 }
+# Lives begin on any day of the first year, and go on for some months.
+RULES = (
+    ("max_single_load", 9_000, date(2021, 1, 1)),
+    ("max_daily_load", 12_000, date(2021, 3, 15)),
+    ("max_balance", 11_000, date(2021, 6, 1)),
+    ("transfer_allowed", False, date(2021, 2, 1)),
+    ("transfer_allowed", True, date(2021, 5, 1)),
+    ("refund_allowed", False, date(2021, 9, 1)),
+    ("small_balance_cashout", {"below": 2_000}, date(2021, 10, 1)),
+)
 # The program of two accounts, and of the third.
 PROGRAMS = (
     (Terms(limits=LIMITS, offers=(SMALL_BONUS,)), Terms(limits={"balance_max": 9_000}, order="paid_first")),
@@ -62,7 +73,12 @@ PROGRAMS = (
         Terms(limits=LIMITS | HOLDERS, order="proportional", offers=(SMALL_BONUS,), tolerance_percent=100),
     ),
     (
-        Terms(limits={"balance_max": 12_000}, moves_to="same_program", offers=(LARGE_BONUS, SMALL_BONUS)),
+        Terms(
+            limits={"balance_max": 12_000},
+            moves_to="same_program",
+            offers=(LARGE_BONUS, SMALL_BONUS),
+            rules=RULES,
+        ),
         Terms(limits={}, months=12),
     ),
 )
@@ -82,6 +98,13 @@ class Place:
     taps: list[bytes] = field(default_factory=list)
     numbers: list[bytes] = field(default_factory=list)
     pins: list[bytes] = field(default_factory=list)
+
+
+def _rule_set(terms: Terms) -> RuleSet:
+    made = rule_set()
+    for name, value, since in terms.rules:
+        add_rule(made, name, value, since)
+    return made
 
 
 def _pattern(program: Program) -> tuple[Model, ...]:
@@ -133,6 +156,7 @@ class Stage:
             adjust_alone_max=None,
             refund_unlinked_alone_max=None,
             card_return_alone_max=None,
+            rule_set=_rule_set(terms) if terms.rules else None,
             **terms.limits,
         )
         for pay_min, parts, days in terms.offers:

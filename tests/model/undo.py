@@ -15,7 +15,10 @@ class Model(Offline):
     def move(self, key: UUID, source: int, target: int, amount: int | None) -> Done:
         """Move an amount, or with None all of it, expired lots as well, and close the card that gave."""
         done, giver, taker = Done("move"), self.of(source), self.of(target)
-        done.reason = self._refuse_move(source, target, amount)
+        done.reason = self.admit(Shown(source)) or self.admit(Shown(target))
+        if done.reason is None and giver.terms.rule("transfer_allowed", self.today) is False:
+            done.reason, done.by_law = "type_not_allowed", True
+        done.reason = done.reason or self._refuse_move(source, target, amount)
         if done.reason:
             return self.note(key, done)
         done.approved = giver.balance if amount is None else amount
@@ -36,9 +39,6 @@ class Model(Offline):
 
     def _refuse_move(self, source: int, target: int, amount: int | None) -> str | None:
         giver, taker = self.of(source), self.of(target)
-        stopped = self.admit(Shown(source)) or self.admit(Shown(target))
-        if stopped:
-            return stopped
         elsewhere = giver.terms.moves_to == "same_program" and giver.terms is not taker.terms
         if giver is taker or giver.terms.moves_to == "nothing" or elsewhere:
             return "type_not_allowed"
@@ -59,7 +59,10 @@ class Model(Offline):
     ) -> Done:
         """Pay out of a card; `parts` are paid, retained (of paid lots), and of bonus lots paid, forfeited."""
         done, account = Done(kind), self.of(card)
-        done.reason = self.admit(Shown(card)) or self._refuse_pay_out(account, parts, closes=closes)
+        done.reason = self.admit(Shown(card))
+        if done.reason is None and kind != "adjust_down" and not self._may_be_paid_out(account, kind):
+            done.reason, done.by_law = "type_not_allowed", True
+        done.reason = done.reason or self._refuse_pay_out(account, parts, closes=closes)
         if done.reason:
             return self.note(key, done)
         paid, retained, of_bonus, forfeited = parts
@@ -71,6 +74,13 @@ class Model(Offline):
         if closes:
             self._close(done, card)
         return self.note(key, self.tell(done, account))
+
+    def _may_be_paid_out(self, account: Account, kind: str) -> bool:
+        """Say whether the law lets a card be returned, or a balance this small be paid out."""
+        small = account.terms.rule("small_balance_cashout", self.today)
+        if kind == "cash_out" and small and account.balance < small["below"]:
+            return True
+        return account.terms.rule("refund_allowed", self.today) is not False
 
     def _refuse_pay_out(
         self, account: Account, parts: tuple[int, int, int, int], *, closes: bool

@@ -13,6 +13,8 @@ from tests.model.done import (
     CHANGES,
     DAYS_BEGIN,
     OF_FUNDS,
+    OF_LAW,
+    OF_LIMITS,
     PIN_TRIES_MAX,
     STOPPED,
     TAKING,
@@ -97,9 +99,17 @@ class World:
     def load(self, key: UUID, shown: Shown, amount: int) -> Done:
         done, account = Done("load", self.admit(shown)), self.of(shown.card)
         parts, days = account.terms.best_offer(amount)
-        done.reason = done.reason or self._refuse_load(account, amount, sum(parts[:1]))
-        if done.reason is None and shown.pin is not None:
-            done.reason = self._refuse_pin(shown, amount)
+        if done.reason is None:
+            bonus = sum(parts[:1])
+            of_program = self._refuse_load(account, amount, bonus)
+            of_law = self._refuse_load_by_rule(account, amount, bonus)
+            if shown.pin is None:
+                done.reason = min(filter(None, (of_program, of_law)), key=OF_LIMITS.index, default=None)
+            else:
+                done.reason = of_program or self._refuse_pin(shown, amount) or of_law
+            done.by_law = (
+                of_law is not None and done.reason == of_law and (shown.pin is None or not of_program)
+            )
         if done.reason:
             return self.note(key, done)
         self.post(done, self.cards[shown.card].account)
@@ -113,6 +123,19 @@ class World:
         account.recover(self.today)
         done.is_told = shown.proves
         return self.note(key, self.tell(done, account) if done.is_told else done)
+
+    def _refuse_load_by_rule(self, account: Account, amount: int, bonus: int) -> str | None:
+        """Look at what the law allows today: where it and the program refuse, the first in order tells."""
+        reached = (
+            amount,
+            account.counter.on(self.today).loaded + amount,
+            account.balance + amount + bonus,
+        )
+        for field, reason, value in zip(OF_LAW, OF_LIMITS, reached, strict=True):
+            most = account.terms.rule(field, self.today)
+            if most is not None and value > most:
+                return reason
+        return None
 
     def _refuse_load(self, account: Account, amount: int, bonus: int) -> str | None:
         limit, now, holder = (
