@@ -53,9 +53,9 @@ HOLDERS = {
 }
 # Lives begin on any day of the first year, and go on for some months.
 RULES = (
-    ("max_single_load", 9_000, date(2021, 1, 1)),
-    ("max_daily_load", 12_000, date(2021, 3, 15)),
-    ("max_balance", 11_000, date(2021, 6, 1)),
+    ("max_single_load", 6_000, date(2021, 1, 1)),
+    ("max_daily_load", 8_000, date(2021, 3, 15)),
+    ("max_balance", 9_000, date(2021, 6, 1)),
     ("transfer_allowed", False, date(2021, 2, 1)),
     ("transfer_allowed", True, date(2021, 5, 1)),
     ("refund_allowed", False, date(2021, 9, 1)),

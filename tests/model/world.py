@@ -107,9 +107,8 @@ class World:
                 done.reason = min(filter(None, (of_program, of_law)), key=OF_LIMITS.index, default=None)
             else:
                 done.reason = of_program or self._refuse_pin(shown, amount) or of_law
-            done.by_law = (
-                of_law is not None and done.reason == of_law and (shown.pin is None or not of_program)
-            )
+            is_asked = shown.pin is None or of_program is None
+            done.by_law = is_asked and of_law is not None and done.reason == of_law
         if done.reason:
             return self.note(key, done)
         self.post(done, self.cards[shown.card].account)
