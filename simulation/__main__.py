@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 
 from prepaid.runner.supervisor import StopRequested, on_signals, request_stop
-from simulation.plan import CARDS_EACH_MIN, Size, make_plan
+from simulation.plan import CARDS_EACH_MIN, Size
+from simulation.planner import make_plan
 
 TERMINALS_MAX = 24
 BOUNDS = {"stores": (1, 12), "terminals": (1, 8), "cards": (1, 1_000), "days": (2, 31), "load": (0, 600)}

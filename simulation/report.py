@@ -72,7 +72,7 @@ def day_line(day: int, worked: Sequence[Worked], night: Night) -> str:
     offline = f"{said['approved offline']} offline (up to {money(peak)} at one terminal, {uploaded} uploaded)"
     return (
         f"day {day + 1}: {said['approved']} approved, {declined} declined, {offline}, {killed} killed, "
-        f"{batches} batches balanced, {night.expired_holds} holds expired, {sum(night.open.values())} open"
+        f"{batches} batches balanced, {night.did.expired_holds} holds expired, {sum(night.open.values())} open"
     )
 
 
