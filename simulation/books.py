@@ -23,8 +23,11 @@ from terminals.journal import Entry, Journal
 from terminals.recovery import RECOVERED_FILE
 from terminals.state import StateFolder
 
-# What an approved transaction does to what is owed to card holders.
-SIGNS = {"load": 1, "refund": 1, "redeem": -1, "capture": -1, "hold": 0, "release": 0}
+# What an approved transaction does to what is owed to card holders; a hold does nothing, nor its release.
+SIGNS = {"load": 1, "refund": 1, "redeem": -1, "capture": -1}
+NAMES = {"load": "top-ups", "redeem": "purchases", "capture": "holds captured", "refund": "refunds"}
+UNDONE = {"load": "top-ups undone", "redeem": "purchases undone"}
+BONUS = "bonus of top-ups, part by part"
 UNDOES = ("void", "reversal")
 AUDIT_FINDINGS_MAX = 5
 # Which of the two wins is left to chance.
@@ -33,7 +36,10 @@ RACE = ["approved", "declined insufficient_funds"]
 
 @dataclass(slots=True)
 class Books:
-    """Both sides, and where they differ: `differences` is empty when everything agrees."""
+    """Both sides, and where they differ: `differences` is empty when everything agrees.
+
+    `sums` has of each kind how many there were and what they did to what is owed.
+    """
 
     sums: dict[str, tuple[int, int]] = field(default_factory=dict)
     opening_minor: int = 0
@@ -116,23 +122,23 @@ def _sum_up(books: Books, plan: Plan, entries: list[Entry]) -> None:
     approved = [entry for entry in entries if entry.answer is not None and entry.answer.outcome == "approved"]
     undone = {entry.original for entry in approved if entry.type in UNDOES}
     last_day = max(_day_of(entry) for entry in entries)
-    sums: dict[str, list[int]] = {}
-    owed = books.opening_minor + plan.gift_bonus_minor - plan.expired_minor
+    made: dict[str, list[int]] = {name: [] for name in (*NAMES.values(), *UNDONE.values(), BONUS)}
     for entry in approved:
         assert entry.answer is not None, "it was approved"
         amount = entry.answer.approved_amount
-        sums.setdefault(entry.type, []).append(amount)
-        original = by_id.get(entry.original) if entry.type in UNDOES and entry.original else entry
-        sign = SIGNS[original.type] if original else 0
-        owed += -sign * amount if entry.type in UNDOES else sign * amount
-        earned = instalment_of(amount)
-        if entry.type == "load" and earned and entry.id not in undone:
-            # One part at once, and the other the night of the next day, if there was one.
-            parts = [earned] * (2 if _day_of(entry) < last_day else 1)
-            sums.setdefault("bonus", []).extend(parts)
-            owed += sum(parts)
-    books.sums = {kind: (len(sums[kind]), sum(sums[kind])) for kind in sorted(sums)}
-    books.expected_minor = owed
+        if entry.type in NAMES:
+            made[NAMES[entry.type]].append(SIGNS[entry.type] * amount)
+        elif entry.type in UNDOES and amount:
+            original = by_id[entry.original] if entry.original else entry
+            made[UNDONE[original.type]].append(-SIGNS[original.type] * amount)
+        earned = instalment_of(amount) if entry.type == "load" and entry.id not in undone else 0
+        # One part at once, and the other in the night of the next day, if there was one.
+        made[BONUS] += [earned] * (2 if _day_of(entry) < last_day else 1) if earned else []
+    gifts, expired = len(plan.people.gifts), sum(night.expired_lots for night in plan.nights)
+    books.sums = {name: (len(amounts), sum(amounts)) for name, amounts in made.items()}
+    books.sums["bonus of gifts"] = (gifts, plan.gift_bonus_minor)
+    books.sums["bonus of gifts, expired"] = (expired, -plan.expired_minor)
+    books.expected_minor = books.opening_minor + sum(amount for _, amount in books.sums.values())
 
 
 def _day_of(entry: Entry) -> date:

@@ -43,6 +43,7 @@ from simulation.plan import (
     Plan,
     Size,
 )
+from simulation.progress import show
 from simulation.till import Post
 from terminals.state import StateFolder
 from terminals.terminal import enrol
@@ -85,6 +86,7 @@ def open_chain(folder: Path, size: Size, plan: Plan, *, site_port: int, at: date
     desks = [origin_of_till(store.tills.get()) for store in stores]
     issued: list[tuple[Facts, IssuedCard]] = []
     for number in sorted(plan.openings):
+        show(f"Issuing card {number + 1} of {len(plan.openings)}.")
         program = gift if number in plan.people.gifts else tag if number in plan.people.tags else chip
         opens_at = day_before if program is gift else at
         # A card with a terminal of its own is issued in that terminal's store.

@@ -23,6 +23,7 @@ from django.db import connections
 
 from prepaid.cards.hot_list import hot_list_version
 from prepaid.ledger.outbox import fold_outbox
+from prepaid.runner.supervisor import signals_kept_back
 from prepaid.settlement.reconcile import reconcile
 from prepaid.stored_value.bonus import pay_instalments
 from prepaid.stored_value.expire import expire_lots
@@ -31,8 +32,8 @@ from prepaid.stores.standby import promote
 from simulation.chain import ACTOR, TIMEZONE, Chain
 from simulation.clock import Clock
 from simulation.plan import PARTS, NightPlan, Plan, Shift, Visit
-from simulation.steps import Barrier, Closed, Opened, Told
-from simulation.till import Start, signals_kept_back, work
+from simulation.steps import Barrier, Closed, Opened, ShiftFailed, Told
+from simulation.till import Start, work
 from terminals.state import StateFolder
 
 OPENS_AT = (time_of_day(9, 30), time_of_day(17, 30))
@@ -40,10 +41,6 @@ NIGHT_AT = time_of_day(23, 0)
 # A shift of a dozen visits; beyond this something hangs, and the run ends with an error.
 SHIFT_S_MAX = 300.0
 fork = multiprocessing.get_context("fork")
-
-
-class ShiftFailed(Exception):
-    """A terminal ended as nobody meant it to."""
 
 
 @dataclass(slots=True)
@@ -95,11 +92,14 @@ class Days:
         self.known: dict[int, UUID] = {}
         self.record = Record()
         self.running: list[Running] = []
+        self.served = 0
+        self.show: Callable[[str], None] = str
         # Programs beside the terminals of the plan, which end with this too.
         self.others: list[Any] = []
 
-    def run(self, tell: Callable[[int, list[Worked], Night], None]) -> Record:
-        """Run every day; `tell` hears of each after its night. Raises ShiftFailed."""
+    def run(self, tell: Callable[[int, list[Worked], Night], None], show: Callable[[str], None]) -> Record:
+        """Run every day; `tell` hears of each after its night, `show` how far it is. Raises ShiftFailed."""
+        self.show = show
         for day in range(len(self.plan.shifts) // len(PARTS)):
             worked: list[Worked] = []
             for part in range(len(PARTS)):
@@ -177,6 +177,11 @@ class Days:
                 visit = one.worked.shift.visits[len(one.worked.told)]
                 assert visit.number == said.visit, "visits are told in their order"
                 one.worked.told.append((visit, said))
+                self.served += 1
+                shift = one.worked.shift
+                self.show(
+                    f"day {shift.day + 1}, {PARTS[shift.part]}: {self.served} of {self.plan.visits} visits"
+                )
                 if said.id is not None:
                     self.known[visit.number] = said.id
 
@@ -213,6 +218,7 @@ class Days:
         """Do what the site's jobs do at night."""
         at = self._at(day, NIGHT_AT)
         self.clock.move_to(at)
+        self.show(f"day {day + 1}, night: the site expires, pays and reconciles")
         did = NightPlan(
             expired_holds=expire_holds(at), instalments=pay_instalments(at), expired_lots=expire_lots(at)
         )

@@ -15,6 +15,7 @@ import msgspec
 from django.db import connections
 
 from prepaid.ledger.audit import audit
+from prepaid.runner.supervisor import signals_kept_back
 from simulation.books import AUDIT_FINDINGS_MAX, compare_journals
 from simulation.cards import Facts
 from simulation.days import Days, fork
@@ -22,7 +23,7 @@ from simulation.line import HOST
 from simulation.pad import Pad
 from simulation.plan import CARDS_EACH_MIN
 from simulation.steps import Barrier
-from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals, signals_kept_back
+from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals
 from terminals.lock import AgentLock
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -46,11 +47,6 @@ class Load:
     def per_second(self) -> float:
         """Transactions a second, all terminals together."""
         return len(self.took_ms) / self.seconds
-
-    def percentile_ms(self, percent: int) -> float:
-        """Give the latency that so many percent stay within."""
-        ordered = sorted(self.took_ms)
-        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
 def measure(days: Days, seconds: float) -> Load:

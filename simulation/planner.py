@@ -312,7 +312,9 @@ class _Planner:
         """Pay with the phone, once a part: its next code may be as many seconds away as the shift is long."""
         able = [card for card in hand if card in self.people.phones - self.coded]
         card = max(able or hand, key=self._available)
-        if not able or self._available(card) < LOW_MINOR:
+        if not able:
+            return self._book(self._visit("tap", card, 650), terminal)
+        if self._available(card) < LOW_MINOR:
             return self._book(self._visit("top_up", card, TOP_UP_MINOR), terminal)
         self.coded.add(card)
         return self._book(self._visit(scene, card, self._amount(scene, card)), terminal)

@@ -29,6 +29,10 @@ from terminals.terminal import Terminal
 RACE_WAIT_S = 60.0
 
 
+class ShiftFailed(Exception):
+    """A terminal ended as nobody meant it to."""
+
+
 class Barrier(Protocol):
     """Where two terminals meet, in whatever programs they are."""
 

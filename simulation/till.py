@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from uuid import UUID
 
 from prepaid.runner.children import follow_parent
-from prepaid.runner.supervisor import STOP_SIGNALS
 from simulation.cards import Facts
 from simulation.line import Line
 from simulation.plan import Shift
@@ -54,23 +52,12 @@ class Start:
     failed_journal: Path | None = None
 
 
-@contextmanager
-def signals_kept_back() -> Iterator[None]:
-    """Let no signal in while a program forks: what its handler raised would be lost in there."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def settle_signals() -> None:
     """Have a forked program end with the one that started it, which alone answers Ctrl-C."""
     follow_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def work(
