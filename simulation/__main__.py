@@ -87,7 +87,7 @@ def run(days: Days, *, load_s: float) -> list[str]:
     from simulation.report import DAYS_HEAD, day_line, load_lines, write_report
 
     say(f"The chain is open: {', '.join(post.name for post in days.chain.posts)}.\n\n{DAYS_HEAD}")
-    record = days.run(lambda day, worked, night: say(day_line(day, worked, night)), show)
+    record = days.run(lambda day, worked, night: say(day_line(day, worked, night)))
     show("Comparing the books.")
     books = compare(days.chain, days.plan, record)
     say("\n".join(write_report(days.plan, record, books)))

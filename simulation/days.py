@@ -32,6 +32,7 @@ from prepaid.stores.standby import promote
 from simulation.chain import ACTOR, TIMEZONE, Chain
 from simulation.clock import Clock
 from simulation.plan import PARTS, NightPlan, Plan, Shift, Visit
+from simulation.progress import show
 from simulation.steps import Barrier, Closed, Opened, ShiftFailed, Told
 from simulation.till import Start, work
 from terminals.state import StateFolder
@@ -93,13 +94,11 @@ class Days:
         self.record = Record()
         self.running: list[Running] = []
         self.served = 0
-        self.show: Callable[[str], None] = str
         # Programs beside the terminals of the plan, which end with this too.
         self.others: list[Any] = []
 
-    def run(self, tell: Callable[[int, list[Worked], Night], None], show: Callable[[str], None]) -> Record:
-        """Run every day; `tell` hears of each after its night, `show` how far it is. Raises ShiftFailed."""
-        self.show = show
+    def run(self, tell: Callable[[int, list[Worked], Night], None]) -> Record:
+        """Run every day; `tell` hears of each after its night. Raises ShiftFailed."""
         for day in range(len(self.plan.shifts) // len(PARTS)):
             worked: list[Worked] = []
             for part in range(len(PARTS)):
@@ -179,9 +178,7 @@ class Days:
                 one.worked.told.append((visit, said))
                 self.served += 1
                 shift = one.worked.shift
-                self.show(
-                    f"day {shift.day + 1}, {PARTS[shift.part]}: {self.served} of {self.plan.visits} visits"
-                )
+                show(f"day {shift.day + 1}, {PARTS[shift.part]}: {self.served} of {self.plan.visits} visits")
                 if said.id is not None:
                     self.known[visit.number] = said.id
 
@@ -192,6 +189,8 @@ class Days:
         visits, done = one.worked.shift.visits, len(one.worked.told)
         code = one.started.exitcode
         if code == 0 and one.worked.closed is not None:
+            return
+        if code == -signal.SIGKILL and one.worked.shift.dies and done == len(visits):
             return
         is_meant = done < len(visits) and visits[done].scene in ("kill_before", "kill_after")
         if code != -signal.SIGKILL or not is_meant:
@@ -218,7 +217,7 @@ class Days:
         """Do what the site's jobs do at night."""
         at = self._at(day, NIGHT_AT)
         self.clock.move_to(at)
-        self.show(f"day {day + 1}, night: the site expires, pays and reconciles")
+        show(f"day {day + 1}, night: the site expires, pays and reconciles")
         did = NightPlan(
             expired_holds=expire_holds(at), instalments=pay_instalments(at), expired_lots=expire_lots(at)
         )

@@ -10,10 +10,10 @@ import logging
 import threading
 from collections.abc import Callable, MutableSequence
 
+import terminals.readers.nfcpy  # noqa: F401
 from simulation import cards
 from simulation.cards import Facts
 from terminals.presenting import Presented, T, tapped, wait_for_tap
-from terminals.readers import nfcpy
 from terminals.simulator import control
 from terminals.simulator.field import VirtualCard
 from terminals.simulator.orders import Away
@@ -23,8 +23,8 @@ from terminals.simulator.server import CardServer
 READ_WAIT_S = 60.0
 PLACE = 1
 
-# It says of every reading which driver it chose; once it is imported, for then it sets its own level.
-logging.getLogger(nfcpy.nfc.__name__).setLevel(logging.WARNING)
+# It says of every reading which driver it chose. Its level can be set once it is imported, not before.
+logging.getLogger("nfc").setLevel(logging.WARNING)
 
 
 class Laid:

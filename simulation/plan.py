@@ -66,7 +66,7 @@ class Visit:
 class Shift:
     """One terminal in one part of a day; `post` is the machine, for a spare takes over from a failed one.
 
-    `recovers` is the post whose journal it sends first.
+    `dies`: its machine goes for good after the last visit. `recovers`: whose journal it sends first, a post.
     """
 
     terminal: int
@@ -76,6 +76,7 @@ class Shift:
     is_online: bool
     visits: tuple[Visit, ...]
     closes_batch: bool
+    dies: bool = False
     recovers: int = -1
 
 

@@ -150,6 +150,7 @@ class _Planner:
             is_online=is_online,
             visits=tuple(visits),
             closes_batch=bool(visits) and self.part % len(PARTS) == len(PARTS) - 1,
+            dies=self.part == self.promotion.part - 1 and post == self.promotion.failed,
             recovers=self.promotion.failed if takes_over else -1,
         )
 

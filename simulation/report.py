@@ -93,8 +93,8 @@ def _scenes(title: str, titles: Mapping[Scene, str], record: Record) -> Iterator
     for scene, name in titles.items():
         played = visits.get(scene, [])
         met = sum(said == expected for said, expected in played)
-        told = Counter(", ".join(said) for said, _ in played)
-        yield f"{name:<36}{len(played):>8}  {met if played else '-':>10}  {'; '.join(told)}".rstrip()
+        named = dict.fromkeys(", ".join(said) for said, _ in played)
+        yield f"{name:<36}{len(played):>8}  {met if played else '-':>10}  {'; '.join(named)}".rstrip()
 
 
 def _recovered(plan: Plan, record: Record) -> list[str]:

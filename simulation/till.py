@@ -86,6 +86,8 @@ def work(
         for place, visit in enumerate(shift.visits[start.first :]):
             is_again = start.is_restart and place == 0
             pipe.send(till.serve(visit, AFTER_KILL if is_again else SCENES[visit.scene]))
+        if shift.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
         pipe.send(till.close(closes_batch=shift.closes_batch))
     pipe.close()
     # Threads of the line may still wait for bytes, and nothing else is left to do.

@@ -162,8 +162,8 @@ def signals_kept_back() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number in kept[:1]:
-        signal.raise_signal(number)
+    if kept:
+        signal.raise_signal(signal.Signals(kept[0]))
 
 
 def request_stop() -> None:

@@ -77,6 +77,23 @@ def test_the_model_leaves_no_card_below_nothing_and_asks_for_too_much_within_the
     assert max(too_much) < SINGLE_MAX_MINOR
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_terminal_that_dies_is_seen_no_more_and_its_spare_sends_what_it_had_sold(seed: int) -> None:
+    plan = make_plan(WEEK, seed)
+    failed, spare = plan.promotion.failed, plan.promotion.spare
+    before = [s for part in plan.shifts[: plan.promotion.part] for s in part if s.post in (failed, spare)]
+    after = [s for part in plan.shifts[plan.promotion.part :] for s in part if s.post in (failed, spare)]
+    last = [s for s in before if s.post == failed][-1]
+    assert (last.dies, last.is_online, any(v.scene == "offline_tap" for v in last.visits)) == (
+        True,
+        False,
+        True,
+    )
+    assert [s.visits for s in before if s.post == spare] == [()] * plan.promotion.part
+    assert {s.post for s in after} == {spare}
+    assert [s.recovers for s in after] == [failed] + [-1] * (len(after) - 1)
+
+
 def test_every_scene_says_what_must_come_of_it() -> None:
     scenes = {
         visit.scene for seed in SEEDS for shift in shifts_of(make_plan(WEEK, seed)) for visit in shift.visits
