@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from simulation.script import EXPECTED, Scene
+from simulation.script import EXPECTED, FOUND_OUT, Scene
 
 PARTS = ("morning", "evening")
 VISITS = 12
@@ -172,6 +172,15 @@ class Size:
 def instalment_of(amount_minor: int) -> int:
     """Give each of the two parts of bonus that a top-up earns by the chain's offer."""
     return INSTALMENT_MINOR if amount_minor >= OFFER_FROM_MINOR else 0
+
+
+def found_out_in(shifts: list[list[Shift]]) -> dict[str, int]:
+    """Count what becomes an exception: however often a copy of one card is shown, it is one."""
+    visits = [visit for part in shifts for shift in part for visit in shift.visits]
+    return {
+        kind: len({visit.card for visit in visits if visit.scene == scene})
+        for scene, kind in FOUND_OUT.items()
+    }
 
 
 def people_of(size: Size, spells: int) -> People:

@@ -35,6 +35,7 @@ from simulation.plan import (
     Shift,
     Size,
     Visit,
+    found_out_in,
     instalment_of,
     openings_of,
     people_of,
@@ -100,7 +101,7 @@ class _Planner:
             races=self.races,
             promotion=self.promotion,
             balances=self.balances,
-            findings=self.findings,
+            findings=self.findings | found_out_in(shifts),
             nights=self.nights,
         )
 
@@ -248,6 +249,8 @@ class _Planner:
             "tag": self.people.tags,
             "tag_over": self.people.tags,
             "lost_card": self.people.lost,
+            # A copy that is found out blocks its card, which nobody could spend from after that.
+            "copied_chip": self.people.lost,
         }
         if scene in own:
             card = own[scene][terminal]

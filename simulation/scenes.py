@@ -6,6 +6,7 @@ Knows a till, its pad and how its line is made to fail; must not know what ought
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from simulation.line import Failure
 from simulation.plan import Visit
@@ -17,8 +18,7 @@ from terminals.journal import Entry
 from terminals.presenting import Presented, with_pin
 
 EVERY_CALL = 1_000
-HOLD_S = 3_600
-STAY_S = 3 * 86_400
+HOLD_GOOD_FOR, STAY = timedelta(hours=1), timedelta(days=3)
 ANOTHER = "another transaction"
 
 
@@ -74,60 +74,43 @@ def _void(till: Till, entry: Entry | None) -> None:
 
 def left_hold(till: Till, visit: Visit) -> None:
     """Nobody comes back for it: the site releases it at night."""
-    _hold(till, visit, HOLD_S)
+    _hold(till, visit, HOLD_GOOD_FOR)
 
 
 def check_in(till: Till, visit: Visit) -> None:
     """A guest comes, and an amount is held for the stay."""
-    _hold(till, visit, STAY_S)
+    _hold(till, visit, STAY)
 
 
-def _hold(till: Till, visit: Visit, expires_in_s: int) -> Entry | None:
-    card = till.pad.present(till.facts[visit.card], lambda shown: shown.card)
-    return till.post(
-        lambda asked: messages.Hold(
-            **asked, card=card, amount=visit.amount, currency=_currency(till), expires_in_s=expires_in_s
-        )
-    )
+def _hold(till: Till, visit: Visit, good_for: timedelta) -> Entry | None:
+    def use(shown: Presented) -> Entry:
+        return till.transactions.hold(shown.card, visit.amount, good_for=good_for, uid=shown.uid)
+
+    return till.step(lambda: till.pad.present(till.facts[visit.card], use))
 
 
 def capture(till: Till, visit: Visit) -> None:
-    entry = _hold(till, visit, HOLD_S)
+    entry = _hold(till, visit, HOLD_GOOD_FOR)
     if entry is not None:
-        till.post(
-            lambda asked: messages.Capture(
-                **asked, original=entry.id, amount=visit.second_amount, currency=_currency(till)
-            )
-        )
+        till.step(lambda: till.transactions.capture(entry.id, visit.second_amount))
 
 
 def check_out(till: Till, visit: Visit) -> None:
     """The guest leaves, a part of a day or more later, and pays less than was held."""
-    original = till.known[visit.original]
-    till.post(
-        lambda asked: messages.Capture(
-            **asked, original=original, amount=visit.amount, currency=_currency(till)
-        )
-    )
+    till.step(lambda: till.transactions.capture(till.known[visit.original], visit.amount))
 
 
 def release(till: Till, visit: Visit) -> None:
-    entry = _hold(till, visit, HOLD_S)
+    entry = _hold(till, visit, HOLD_GOOD_FOR)
     if entry is not None:
-        till.post(lambda asked: messages.Release(**asked, original=entry.id))
+        till.step(lambda: till.transactions.release(entry.id))
 
 
 def refund(till: Till, visit: Visit) -> None:
-    original = till.known[visit.original]
+    original, currency = till.known[visit.original], till.terminal.enrolment.currency
     till.post(
-        lambda asked: messages.Refund(
-            **asked, original=original, amount=visit.amount, currency=_currency(till)
-        )
+        lambda asked: messages.Refund(**asked, original=original, amount=visit.amount, currency=currency)
     )
-
-
-def _currency(till: Till) -> str:
-    return till.terminal.enrolment.currency
 
 
 def personalise(till: Till, visit: Visit) -> None:

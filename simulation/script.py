@@ -85,6 +85,8 @@ EXPECTED: dict[Scene, tuple[str, ...]] = {
     "offline_lost": ("not sent offline_card_hot",),
     "poor_top_up": (APPROVED,),
 }
+# The exception that a presentation becomes which no honest card makes.
+FOUND_OUT: dict[Scene, str] = {"forged_sun": "card_forged", "copied_chip": "card_key_wrong"}
 # What takes its amount off the card.
 SPENDS = {
     "tap", "challenged", "keyed", "scan", "felica", "tag", "tag_over", "pay_code", "gift", "replayed_sun",

@@ -49,7 +49,8 @@ def test_good_and_bad_days_agree_in_the_end_and_every_falsification_is_named() -
     assert any(
         re.match(r"[1-9]\d* redeems by 2 terminals in .* a second, 50% within", line) for line in report
     )
-    assert "Reconciling found 1 advice_late_counter, 1 advice_shortfall; planted: " in "\n".join(report)
+    found = "1 advice_late_counter, 1 advice_shortfall, 1 card_forged, 1 card_key_wrong"
+    assert f"Reconciling found {found}; planted: {found}." in report
     unplayed = {}
     for title in (*GOOD.values(), *PLANTED.values()):
         [line] = [line for line in report if line.startswith(title.ljust(36))]
