@@ -1,18 +1,22 @@
 """The messages of bounded offline: advices, the grant under which they were approved, and the hot list.
 
-Knows names, types and limits of what travels, as messages.py does; must not know how a grant is signed.
+Knows names, types and limits of what travels, as messages.py does; must not know what a grant is sealed with.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Raw, Struct
 
 from terminals.messages import Message, Said
 
 ADVICES_MAX = 500
+SEAL_BYTES = 16
 
 
 class Advices(Message, frozen=True, kw_only=True):
@@ -41,14 +45,14 @@ class AdvicesAnswer(Said, frozen=True, kw_only=True):
 
 
 class Grant(Struct, frozen=True, kw_only=True, array_like=True):
-    """What a terminal may approve by itself: the signed content of a grant. Amounts are minor units.
+    """What one terminal may approve by itself: the sealed content of a grant. Amounts are minor units.
 
-    `issued_at` is Unix time; the grant is good for `age_s` after it. `floors` are the largest amounts by how
-    a card is presented (sun, uid, qr); what is not named is not accepted.
+    Its text is short, for 500 advices that each name it have to fit into one body. `issued_at`
+    is Unix time; the grant is good for `age_s` after it. `floors` are the largest amounts by how a card is
+    presented (sun, uid, qr); what is not named is not accepted.
     """
 
     id: UUID
-    terminal: UUID
     policy: int
     issued_at: int
     age_s: int
@@ -58,6 +62,27 @@ class Grant(Struct, frozen=True, kw_only=True, array_like=True):
     per_terminal: int
     count: int
     floors: dict[str, int]
+
+    def encode(self) -> bytes:
+        """Write the content that is sealed."""
+        return _encoder.encode(self)
+
+
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+
+
+def write_grant(content: bytes, seal: bytes) -> str:
+    """Write a grant as it travels."""
+    return base64.urlsafe_b64encode(content + seal).rstrip(b"=").decode()
+
+
+def read_grant(text: str) -> tuple[Grant, bytes] | None:
+    """Read a grant and its seal, which is the site's to check; None for a text that is none."""
+    try:
+        told = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return msgspec.msgpack.decode(told[:-SEAL_BYTES], type=Grant), told[-SEAL_BYTES:]
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        return None
 
 
 class HotList(Said, frozen=True, kw_only=True):

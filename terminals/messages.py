@@ -150,7 +150,7 @@ class Hold(Posting, frozen=True, kw_only=True, tag="hold"):
     card: Card
     amount: AmountMinor
     currency: Currency
-    expires_in_s: Annotated[int, Meta(ge=60, le=366 * 86_400)]
+    expires_in_s: Annotated[int, Meta(ge=1, le=366 * 86_400)]
 
 
 class Capture(Posting, frozen=True, kw_only=True, tag="capture"):

@@ -5,7 +5,6 @@ Knows grants, the hot list and the exposure; must not know how a card was read o
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -98,10 +97,10 @@ class StandIn:
         `uid` is what the air showed with a SUN message, in hex.
         """
         notes = self.notes
-        grant = read_grant(notes.grant) if notes.grant else None
-        if grant is None or notes.grant is None or notes.fingerprint_key is None:
+        found = advices.read_grant(notes.grant) if notes.grant else None
+        if found is None or notes.grant is None or notes.fingerprint_key is None:
             return Decision("offline_not_allowed")
-        identity = identity_of(card, uid)
+        grant, identity = found[0], identity_of(card, uid)
         floor = grant.floors.get(str(card.__struct_config__.tag), 0)
         if self._folder.site_notes().locked:
             return Decision("SW-TAMP-01")
@@ -183,16 +182,6 @@ def grant_in(advice: bytes) -> str:
     proof = msgspec.json.decode(advice, type=messages.Transaction).stand_in
     assert isinstance(proof, messages.StandInProof), "an advice names its grant"
     return proof.grant
-
-
-def read_grant(text: str) -> Grant | None:
-    """Read the content of a grant; its signature is the site's to check, which it does with each advice."""
-    content = text.partition(".")[0]
-    try:
-        decoded = base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))
-        return msgspec.json.decode(decoded, type=Grant)
-    except (ValueError, msgspec.MsgspecError):
-        return None
 
 
 def now() -> datetime:

@@ -51,7 +51,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "currency": "CNY",
                 "sequence": 43,
                 "occurred_at": "2026-11-23T09:35:00.120Z",
-                "stand_in": {"grant": "WyIwMTlhYjBhNC0uLi4iXQ.c2lnbmF0dXJl"},
+                "stand_in": {"grant": "mcQQAZqwpCx4cACAAF7tXu1e7QLOaVsN"},
             }
         ]
     },

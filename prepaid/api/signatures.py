@@ -83,7 +83,9 @@ def _covered_names(covered: InnerList, call: SignedCall) -> list[str]:
     # Some clients send and cover the digest of an empty body as well.
     if call.body or (call.content_digest and "content-digest" in names):
         needed.add("content-digest")
-    if len(names) != len(covered.items) or len(set(names)) != len(names) or set(names) != needed:
+    # So do some with the query, whether there is one or not: it is "?" then (RFC 9421, 2.2.7).
+    is_needed = set(names) in (needed, needed | {"@query"})
+    if len(names) != len(covered.items) or len(set(names)) != len(names) or not is_needed:
         raise SignatureRefused("other components are covered than the call needs")
     return names
 

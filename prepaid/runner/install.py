@@ -160,7 +160,7 @@ def install(name: str, locks: tuple[str, ...]) -> None:
 
 
 def works(command: list[str], *, visible: bool = False) -> bool:
-    output = None if visible else subprocess.DEVNULL
+    output = sys.stderr if visible else subprocess.DEVNULL
     try:
         return (
             subprocess.run(command, stdout=output, stderr=output, env=install_environment()).returncode == 0
@@ -214,7 +214,8 @@ def become(command: str, options: dict[str, str], rest: list[str]) -> NoReturn:
 
 
 def say(sentence: str) -> None:
-    print(sentence, flush=True)
+    """Say how far it is, where it does not stand in the way of what the command itself prints."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

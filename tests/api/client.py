@@ -52,13 +52,11 @@ def sign(
     """Make the signing headers of a call; `parameters` and `covered` are for other ways to do it."""
     path, _, query = target.partition("?")
     headers: Headers = {}
-    values = {"@method": method, "@path": path}
-    if query:
-        values["@query"] = f"?{query}"
+    values = {"@method": method, "@path": path, "@query": f"?{query}"}
     if body:
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         headers["Content-Digest"] = values["content-digest"] = f"sha-256=:{digest}:"
-    names = tuple(values) if covered is None else covered
+    names = [name for name in values if query or name != "@query"] if covered is None else covered
     created = int(time.time()) if created is None else created
     written = "({})".format(" ".join(f'"{name}"' for name in names))
     written += parameters.format(created=created, keyid=keyid)

@@ -16,6 +16,8 @@ from prepaid.settlement.models import SettlementException
 from prepaid.settlement.reconcile import check_advices
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.models import Terminal
+from terminals.advices import ADVICES_MAX
+from terminals.messages import BODY_BYTES_MAX
 from tests.api.client import Reply
 from tests.api.conftest import Till, stored
 from tests.offline import LIMITS, allow
@@ -216,6 +218,15 @@ def test_an_advice_that_cannot_be_done_is_an_exception(till: Till, grant: str) -
 
     assert (told["outcome"], told["reason"]) == ("declined", "original_unknown")
     assert exceptions_of(item["id"]) == ["advice_declined"]
+
+
+def test_as_many_advices_as_are_allowed_fit_into_one_body(till: Till, issued: IssuedCard, grant: str) -> None:
+    uri = f"https://cards.example.com/t?picc_data={'E' * 32}&cmac={'9' * 16}"
+    item = advice(till, issued, 10_000, grant, card={"method": "sun", "uri": uri, "entry": "tap"})
+
+    items = [item | {"allow_partial": False, "operator": "mei", "note": ""}] * ADVICES_MAX
+
+    assert len(json.dumps({"items": items})) <= BODY_BYTES_MAX
 
 
 def test_every_finding_has_its_kind() -> None:

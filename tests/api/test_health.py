@@ -80,4 +80,5 @@ def test_broker_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_reading_is_taken() -> None:
-    assert Client().post("/readyz").status_code == 405
+    for address in ("/healthz", "/readyz"):
+        assert Client(enforce_csrf_checks=True).post(address).status_code == 405

@@ -107,6 +107,8 @@ def is_held(call: SignedCall) -> bool:
         signed_call("GET", "/api/v1/terminals/hot-list?since=3", b""),
         signed_call("POST", "/api/v1/transactions?x=%20y", BODY),
         signed_call(covered=("content-digest", "@path", "@method")),
+        signed_call(covered=("@method", "@path", "@query", "content-digest")),
+        signed_call("GET", "/api/v1/terminals/policy", b"", covered=("@method", "@path", "@query")),
         signed_call(parameters=';alg="ed25519";keyid="{keyid}";created={created}'),
         signed_call(
             parameters=';created={created};expires=1795426300;keyid="{keyid}";nonce="n";alg="ed25519";tag="t"'
@@ -118,6 +120,8 @@ def is_held(call: SignedCall) -> bool:
         "query",
         "body and query",
         "other order",
+        "no query, covered",
+        "no body and no query, covered",
         "parameters in other order",
         "more parameters",
     ],

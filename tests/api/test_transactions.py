@@ -93,7 +93,7 @@ def bodies_of_each_kind(till: Till, issued: IssuedCard) -> dict[str, dict[str, A
         "void of nothing": till.posting("void", original=str(uuid7())),
         "reversal": till.posting("reversal", original=first["id"]),
         "reversal of nothing": till.posting("reversal", original=str(uuid7())),
-        "hold": till.posting("hold", card=shown(issued), amount=5, currency="CNY", expires_in_s=60),
+        "hold": till.posting("hold", card=shown(issued), amount=5, currency="CNY", expires_in_s=1),
         "capture": till.posting("capture", original=str(uuid7()), amount=5, currency="CNY"),
         "release": till.posting("release", original=str(uuid7())),
         "refund": till.posting("refund", original=first["id"], amount=5, currency="CNY"),

@@ -180,7 +180,6 @@ class Stage:
         limits = {name: getattr(STAND_IN, name) for name in ("per_transaction", "per_card", "per_terminal")}
         grant = advices.Grant(
             id=uuid7(),
-            terminal=self.shop.terminal.id,
             policy=1,
             issued_at=int(moment.timestamp()),
             age_s=STAND_IN.age_s,
@@ -189,7 +188,7 @@ class Stage:
             floors={"sun": STAND_IN.floor_sun},
             **limits,
         )
-        return sign_grant(grant)
+        return sign_grant(grant, self.shop.terminal.id)
 
     def begin(self, variant: int) -> tuple[list[Account], Place]:
         """Give three accounts with a card each, two of one holder, and the stores' own."""

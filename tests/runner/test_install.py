@@ -1,5 +1,6 @@
 """What `./run` understands and what it says when something is missing."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,19 @@ def test_an_old_python_counts_as_missing(tmp_path: Path) -> None:
     done = run_with_only(tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Python 3.11 or newer is needed")
+
+
+def test_output_is_the_command_s_own_while_another_run_sets_up() -> None:
+    with (BASE_FOLDER / ".gitignore").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = subprocess.Popen(
+            [BASE_FOLDER / "run", "manage", "check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert waiting.stderr is not None
+        assert waiting.stderr.readline() == b"Waiting for another ./run to finish setting up.\n"
+        waiting.terminate()
+
+    assert waiting.communicate(timeout=60)[0] == b""
 
 
 def test_help_lists_every_command() -> None:

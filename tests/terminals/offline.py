@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from typing import Any
-from uuid import UUID
 
-import msgspec
-
-from terminals.advices import Grant
+from terminals.advices import Grant, write_grant
 from terminals.identifiers import uuid7
 from terminals.stand_in import Identity
 from terminals.terminal import Terminal
-from tests.terminals.recording_site import ENROLLED, RecordingSite
+from tests.terminals.recording_site import RecordingSite
 
 FINGERPRINT_KEY = bytes(range(32))
 LIMITS: dict[str, Any] = {
@@ -27,16 +23,14 @@ LIMITS: dict[str, Any] = {
 
 
 def grant(**changed: Any) -> str:
-    """Write a grant as the site would; who signed it is the site's to check."""
+    """Write a grant as the site would; its seal is the site's to check."""
     values: dict[str, Any] = {
         "id": uuid7(),
-        "terminal": UUID(str(ENROLLED["terminal_id"])),
         "policy": 2,
         "issued_at": int(time.time()),
         "currency": "CNY",
     }
-    content = msgspec.json.encode(Grant(**values | LIMITS | changed))
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode() + ".c2lnbmVk"
+    return write_grant(Grant(**values | LIMITS | changed).encode(), b"not of the site.")
 
 
 def allow(site: RecordingSite, *, hot: tuple[Identity, ...] = (), **changed: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import socket
 import time
@@ -14,12 +13,13 @@ import pytest
 
 from prepaid.keys import read_or_make_keys
 from terminals import messages
+from terminals.advices import read_grant, write_grant
 from terminals.connection import Connection, Timeouts
 from terminals.errors import AnswerUnknown, NothingSent
 from terminals.journal import Journal
 from terminals.receipt import receipt
 from terminals.results import result_of
-from terminals.stand_in import Identity, identity_of, read_grant
+from terminals.stand_in import Identity, identity_of
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
 from tests.terminals.conftest import Agent
@@ -361,7 +361,7 @@ def test_fingerprints_are_those_of_the_site(tmp_path: Path) -> None:
         assert told.fingerprint(keys.fingerprint_key) == keys.fingerprint(kind, identity).hex()
 
 
-@pytest.mark.parametrize("text", ["", "x", "!!!.x", base64.urlsafe_b64encode(b"[]").decode() + ".x"])
+@pytest.mark.parametrize("text", ["", "x", "!!!.x", "\u0661" * 4, write_grant(b"\x90", bytes(16))])
 def test_a_text_that_is_no_grant_is_none(text: str) -> None:
     assert read_grant(text) is None
 
