@@ -43,6 +43,11 @@ def text_of(rule: Ruled) -> str:
     return rule.text_zh if reads_chinese() else rule.text
 
 
+def told_of(rule: Ruled) -> str:
+    """Give what a rule says, and its article, in the language of the page."""
+    return f"{text_of(rule)} ({article_of(rule)})"
+
+
 def article_of(stated: Stated) -> str:
     """Name the article of a rule or rate in the language of the page."""
     return stated.article_zh if reads_chinese() else stated.article

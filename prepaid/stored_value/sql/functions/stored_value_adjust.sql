@@ -56,6 +56,7 @@ begin
         v_after.balance := v_account.balance - p_amount;
     end if;
     v_hash := ledger_post(p_request, v_account, v_after, p_type, p_amount, null, null, null, v_legs);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, p_type, null, p_amount, p_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date),

@@ -21,5 +21,10 @@ begin
         return false;
     end if;
     v_account := ledger_pay_bonus(p_request, v_account, v_bonus, v_program.consumption_order <> 'paid_first');
-    return v_account.id is not null;
+    if v_account.id is null then
+        return false;
+    end if;
+    p_request.id := v_bonus.id;
+    perform ledger_recover(p_request, v_account);
+    return true;
 end $$;
