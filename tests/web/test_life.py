@@ -252,6 +252,24 @@ def test_a_merge_closes_the_card_and_its_void_opens_it(manager: Desk) -> None:
     assert_ledger_is_clean()
 
 
+def test_an_empty_card_that_was_merged_is_opened_again_from_its_history(manager: Desk) -> None:
+    made, other = manager.issue(), manager.issue(balance=500)
+    confirm(manager, made, "merge", post(manager, made, "merge", to_card=other.card.id))
+    client, address = manager.client(), f"/counter/{made.card.id}"
+    merged = LedgerAnswer.objects.get(type="move", presented_id=made.card.id)
+    assert f'name="void" value="{merged.id}"' in client.get(address).content.decode()
+
+    armed = client.post("/counter/command", {"void": merged.id, "card": made.card.id}).content.decode()
+    fields = dict(
+        re.findall(r'name="(\w+)" value="([^"]*)"', armed.partition('id="armed"')[2].partition("</p>")[0])
+    )
+    assert "Voided" in client.post("/counter/command", fields).content.decode()
+
+    assert (state(made), manager.figures(made), manager.figures(other)) == ("active", (0, 0), (500, 1))
+    assert 'name="void"' not in client.get(address).content.decode()
+    assert_ledger_is_clean()
+
+
 def test_cash_out_and_closing_pay_what_was_shown(manager: Desk) -> None:
     made = manager.issue(balance=10_000)
     page = post(manager, made, "cash-out", amount="30", tender="bank_transfer")
