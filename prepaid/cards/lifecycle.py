@@ -56,7 +56,7 @@ update cards_card set state = coalesce(%(after)s, before.state) from before
 where cards_card.id = before.id and before.state = any (%(states)s)
 returning before.state, cards_card.state, cards_card.account_id
 """
-# A card that is stopped waits for what is being posted with it, and everything after finds it stopped (ADR 0094).
+# A stop waits for what is being posted with the card, and everything after finds it stopped (ADR 0094).
 _LOCK_ACCOUNT = "select ledger_lock_account(%s)"
 
 
@@ -73,7 +73,8 @@ def change_state(
 ) -> CardEvent:
     """Change a card as the table allows, and record who did it, when and why; the holders of a reassignment.
 
-    Locks the card's row, then its account's where the card is stopped. Raises ChangeRefused, CardNotFound; then nothing changed.
+    Locks the card's row, then its account's where the card is stopped. Raises ChangeRefused, CardNotFound;
+    then nothing changed.
     """
     rule = rule_of(change)
     with transaction.atomic():

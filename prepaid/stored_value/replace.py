@@ -36,9 +36,9 @@ def replace(
 ) -> Successor:
     """Replace a card by a new one of the same account, bound to the NFC card of `tap` where one is given.
 
-    The expiry stays, unless it has passed: see exchange. A lost card is replaced where its rules let it be. `new_card_id` is made by the caller: a repeat gives
-    the new card without its secrets. Locks the old card. Raises CardNotFound, ChangeRefused, RuleRefused,
-    AlreadyBound.
+    The expiry stays, unless it has passed: see exchange. A lost card is replaced where its rules let it be.
+    `new_card_id` is made by the caller: a repeat gives the new card without its secrets. Locks the old card.
+    Raises CardNotFound, ChangeRefused, RuleRefused, AlreadyBound.
     """
     return _succeed(request, card_id, "replace", new_card_id=new_card_id, reason=reason, tap=tap)
 
