@@ -20,9 +20,9 @@ FOLDER = Path(__file__).parent
 TABLES = ("account", "lot", "transaction", "transfer", "answer", "outbox")
 FUNCTIONS = (
     "ledger_available", "ledger_begin_day", "ledger_chain_hash", "ledger_count_posting", "ledger_post",
-    "ledger_spendable", "ledger_take", "stored_value_admit_card", "stored_value_count", "stored_value_find_card",
-    "stored_value_look_again", "stored_value_redeem", "stored_value_refuse_card", "stored_value_refuse_pin",
-    "stored_value_reply_with", "stored_value_stored_answer", "stored_value_replay",
+    "ledger_spendable", "ledger_take", "stored_value_admit_card", "stored_value_count",
+    "stored_value_find_card", "stored_value_look_again", "stored_value_redeem", "stored_value_refuse_card",
+    "stored_value_refuse_pin", "stored_value_reply_with", "stored_value_stored_answer", "stored_value_replay",
 )  # fmt: skip
 LOOK_AGAIN = "        perform stored_value_look_again(v_card.card_id);\n"
 CHECKED = """

@@ -7,14 +7,18 @@ create or replace function stored_value_refuse_move(
 declare
     v_amount bigint := coalesce(p_amount, p_from.balance);
     v_spendable bigint := ledger_spendable(p_from.lots, p_request.business_date);
+    v_reason text;
 begin
-    return case
+    v_reason := case
         when p_from.currency <> p_to.currency or p_from.currency <> (p_source.program).currency then 'currency_mismatch'
         when p_source.account_id = p_target.account_id or (p_source.program).moves_to = 'nothing'
             or ((p_source.program).moves_to = 'same_program' and (p_source.program).id <> (p_target.program).id)
             then 'type_not_allowed'
         when p_amount is null and p_from.shortfall > 0 then stored_value_decline_for(p_request, 'shortfall_owed')
-        when p_to.balance + v_amount > (p_target.program).balance_max then 'limit_balance'
+    end;
+    return case
+        when v_reason is not null then v_reason
+        when stored_value_refuse_balance(p_request, p_target, p_to.balance + v_amount) is not null then 'limit_balance'
         when p_amount is null and p_from.held > 0 then 'insufficient_because_of_hold'
         when p_amount is null or p_amount <= ledger_available(p_from, p_request.business_date) then null
         when p_amount <= v_spendable then 'insufficient_because_of_hold'
