@@ -1,4 +1,4 @@
-"""Rules of the law where no load is: what moves in, is adjusted or given as bonus, and a lost card replaced."""
+"""Rules of the law beside loads: what moves in, is adjusted or given as bonus, and a lost card replaced."""
 
 from __future__ import annotations
 

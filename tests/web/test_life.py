@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from prepaid.cards.models import Account, Card, CardEvent
+from prepaid.cards.models import Account, Card, CardEvent, Program
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stored_value.return_card import return_card
-from tests.shop import assert_ledger_is_clean
+from tests.shop import assert_ledger_is_clean, figures
+from tests.stored_value.rule_sets import rule_set
 from tests.web.conftest import Desk, open_desk
 
 MANAGERS = ("replace", "reassign", "move", "merge", "cash-out", "close")
@@ -239,6 +240,31 @@ def test_a_move_that_cannot_be_is_said_and_moves_nothing(
     assert answer.status_code == 422
     assert says in answer.content.decode()
     assert (manager.figures(made), manager.figures(other)) == ((10_000, 1), (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("act", "field"),
+    [("replace", "replace_lost"), ("move", "transfer_allowed"), ("cash-out", "refund_allowed")],
+)
+def test_an_act_that_a_rule_forbids_says_rule_and_article(manager: Desk, act: str, field: str) -> None:
+    Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rule_set(**{field: False}))
+    made, other = manager.issue(), manager.issue()
+    if act == "replace":
+        Card.objects.filter(pk=made.card.pk).update(state="lost")
+    before = state(made), figures()
+
+    asked = {"move": {"to": other.number, "amount": "25"}, "cash-out": {"amount": "25"}}.get(act, {})
+    english = post(manager, made, act, **asked)
+    client = manager.client()
+    client.cookies["django_language"] = "zh-hans"
+    fields = {"id": uuid7(), "reason": "asked for", "medium": "printed", "tender": "cash"} | asked
+    chinese = client.post(f"/cards/{made.card.id}/life/{act}", fields).content.decode()
+
+    assert english.status_code == 422
+    assert f"The rule {field}. (art. of {field})" in english.content.decode()
+    assert f"规则 {field}。" in chinese
+    assert f"{field} 条" in chinese
+    assert (state(made), figures()) == before
 
 
 def test_a_merge_closes_the_card_and_its_void_opens_it(manager: Desk) -> None:

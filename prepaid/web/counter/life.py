@@ -112,7 +112,8 @@ def change_life(request: StaffRequest, place: Place, card_id: UUID, code: str) -
     except (ChangeRefused, CardNotFound):
         form.add_error(None, _("Nothing was changed: the card's state does not allow it any more."))
     except RuleRefused as refused:
-        form.add_error(None, f"{_('Nothing was changed: a rule forbids it.')} {told_of(refused.rule)}")
+        forbids = _("Nothing was changed: a rule stands against it.")
+        form.add_error(None, f"{forbids} {told_of(refused.rule)}")
     except NoPin:
         form.add_error(None, _("Nothing was changed: this card has no number and so no PIN."))
     except AlreadyBound:

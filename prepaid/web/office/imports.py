@@ -28,7 +28,7 @@ from prepaid.stored_value.bulk.imports import check_import, start_import, undo_i
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.issuing import list_offered
-from prepaid.web.named import article_of, name_of, text_of
+from prepaid.web.named import name_of, told_of
 from prepaid.web.office.bulk_lines import (
     OUTCOMES,
     batch_file,
@@ -108,7 +108,7 @@ def _check(staff: Staff, form: ImportForm) -> CardImport | None:
     except FileUnreadable as error:
         form.add_error("file", f"{FILE_FAULTS[error.fault]} {error.value}".strip())
     except RuleRefused as refused:
-        said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
+        said = told_of(refused.rule)
         form.add_error(None, _("Nothing was changed: a rule stands against it.") + " " + said)
     return None
 

@@ -34,7 +34,7 @@ from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.identity import taken
 from prepaid.web.counter.issuing import HOLDER, HolderForm, list_offered
-from prepaid.web.named import article_of, name_of, text_of
+from prepaid.web.named import name_of, told_of
 from prepaid.web.office.bulk_lines import batch_file, list_events, page_of_lines, parse_lines, till_of
 from prepaid.web.office.order_approval import ask_for_approval, show_asking
 
@@ -124,7 +124,7 @@ def new_order(request: StaffRequest, staff: Staff) -> HttpResponse:
             form.add_error(None, taken())
         except RuleRefused as refused:
             rule = refused.rule
-            said = f"{text_of(rule)} ({article_of(rule)})"
+            said = told_of(rule)
             form.add_error(None, _("Nothing was ordered: a rule stands against it.") + " " + said)
         else:
             if order is not None:
@@ -220,7 +220,7 @@ def lead_order(request: StaffRequest, staff: Staff, order_id: UUID, change: str)
         else:
             raise Http404
     except RuleRefused as refused:
-        said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
+        said = told_of(refused.rule)
         messages.error(request, _("Nothing was changed: a rule stands against it.") + " " + said)
     except BulkRefused:
         messages.error(request, _("Nothing was changed: somebody else was there first."))
