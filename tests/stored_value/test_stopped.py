@@ -72,7 +72,8 @@ def test_what_was_admitted_before_a_stop_is_not_posted_after_it(post: Post) -> N
 @pytest.mark.race
 @pytest.mark.parametrize("post", POSTINGS)
 def test_without_the_second_look_it_is(scratch_db: str, post: Post) -> None:
-    take_out("stored_value_look_again", "<> 'active'", instead="= 'none'")
+    function = "stored_value_redeem" if post is redeem_some else "stored_value_look_again"
+    take_out(function, ") <> 'active'", instead=") = 'none'")
     shop = open_shop()
 
     answer = post_between_the_stop_and_its_commit(shop, shop.card(balance=1_000), post)
