@@ -83,7 +83,8 @@ def list_due_parts(at: datetime) -> Iterator[DuePart]:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [at, *after, PARTS_A_LOOK])
             rows = cursor.fetchall()
-        yield from (DuePart(*row[:4], origin=origin_of_posting(*row[4:])) for row in rows)
+        for account_id, load_id, number, due_on, *origin in rows:
+            yield DuePart(account_id, load_id, number, due_on, origin_of_posting(*origin))
         if len(rows) < PARTS_A_LOOK:
             return
         after = (rows[-1][3], *rows[-1][:3])

@@ -48,7 +48,8 @@ def list_due_lots(at: datetime) -> Iterator[DueLot]:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [at, after, ACCOUNTS_A_LOOK])
             rows = cursor.fetchall()
-        yield from (DueLot(*row[:3], origin=origin_of_posting(*row[3:])) for row in rows)
+        for account_id, lot_no, bonus, *origin in rows:
+            yield DueLot(account_id, lot_no, bonus, origin_of_posting(*origin))
         if len({row[0] for row in rows}) < ACCOUNTS_A_LOOK:
             return
         after = rows[-1][0]

@@ -40,7 +40,10 @@ def list_due(at: datetime) -> list[DueHold]:
     """List the open holds that are due, longest overdue first."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [at, HOLDS_MAX])
-        return [DueHold(*row[:2], origin=origin_of_posting(*row[2:])) for row in cursor.fetchall()]
+        return [
+            DueHold(account_id, hold_id, origin_of_posting(*origin))
+            for account_id, hold_id, *origin in cursor.fetchall()
+        ]
 
 
 def expire_hold(due: DueHold, *, at: datetime) -> bool:

@@ -134,7 +134,7 @@ def test_an_account_that_owes_is_neither_merged_nor_closed_nor_paid_out() -> Non
     add_lot(held, shop, 250, expires_on=YESTERDAY)
     advise(shop, held, 300, allow(shop))
     before = figures()
-    closes = {"tender": "cash", "paid_minor": 0}
+    closes: dict[str, Any] = {"tender": "cash", "paid_minor": 0}
 
     answers = [
         merged(shop, held, target),

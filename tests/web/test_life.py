@@ -247,18 +247,19 @@ def test_a_move_that_cannot_be_is_said_and_moves_nothing(
     [("replace", "replace_lost"), ("move", "transfer_allowed"), ("cash-out", "refund_allowed")],
 )
 def test_an_act_that_a_rule_forbids_says_rule_and_article(manager: Desk, act: str, field: str) -> None:
-    Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rule_set(**{field: False}))
+    rules: dict[str, Any] = {field: False}
+    Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rule_set(**rules))
     made, other = manager.issue(), manager.issue()
     if act == "replace":
         Card.objects.filter(pk=made.card.pk).update(state="lost")
     before = state(made), figures()
 
-    asked = {"move": {"to": other.number, "amount": "25"}, "cash-out": {"amount": "25"}}.get(act, {})
+    asked: dict[str, Any] = {} if act == "replace" else {"amount": "25", "to": other.number}
     english = post(manager, made, act, **asked)
     client = manager.client()
     client.cookies["django_language"] = "zh-hans"
-    fields = {"id": uuid7(), "reason": "asked for", "medium": "printed", "tender": "cash"} | asked
-    chinese = client.post(f"/cards/{made.card.id}/life/{act}", fields).content.decode()
+    asked |= {"id": uuid7(), "reason": "asked for", "medium": "printed", "tender": "cash"}
+    chinese = client.post(f"/cards/{made.card.id}/life/{act}", asked).content.decode()
 
     assert english.status_code == 422
     assert f"The rule {field}. (art. of {field})" in english.content.decode()
