@@ -65,6 +65,7 @@ class _EmptyClose:
 
     id: UUID
     event_id: UUID
+    where: str
 
 
 def list_rows(card: Card, currency: str, place: Place, today: date) -> list[Row]:
@@ -79,7 +80,7 @@ def list_rows(card: Card, currency: str, place: Place, today: date) -> list[Row]
     return _by_time(
         rows
         + [
-            replace(row, id=empty.id, rrn=rrn_of(empty.id), may_void=True)
+            replace(row, id=empty.id, rrn=rrn_of(empty.id), where=empty.where, may_void=True)
             if empty is not None and row.id == empty.event_id
             else row
             for row in list_events(card, currency)
@@ -102,7 +103,8 @@ def _find_empty_close(card: Card, place: Place, today: date) -> _EmptyClose | No
         or not Till.objects.filter(pk=answer.origin_id, store=place.store).exists()
     ):
         return None
-    return _EmptyClose(id=answer.id, event_id=event.id)
+    where = _name_origins([answer.origin_id], place).get(answer.origin_id, "")
+    return _EmptyClose(id=answer.id, event_id=event.id, where=where)
 
 
 def list_events(card: Card, currency: str) -> list[Row]:
