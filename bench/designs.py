@@ -19,11 +19,12 @@ CLIENTS = 8
 FOLDER = Path(__file__).parent
 TABLES = ("account", "lot", "transaction", "transfer", "answer", "outbox")
 FUNCTIONS = (
-    "ledger_begin_day", "ledger_chain_hash", "ledger_count_posting", "ledger_post", "ledger_spendable",
-    "ledger_take", "stored_value_admit_card", "stored_value_count", "stored_value_find_card",
-    "stored_value_redeem", "stored_value_refuse_card", "stored_value_refuse_pin", "stored_value_reply_with",
-    "stored_value_stored_answer", "stored_value_replay",
+    "ledger_available", "ledger_begin_day", "ledger_chain_hash", "ledger_count_posting", "ledger_post",
+    "ledger_spendable", "ledger_take", "stored_value_admit_card", "stored_value_count",
+    "stored_value_find_card", "stored_value_redeem", "stored_value_refuse_card",
+    "stored_value_refuse_pin", "stored_value_reply_with", "stored_value_stored_answer", "stored_value_replay",
 )  # fmt: skip
+LOOK_AGAIN = "(select card.state from cards_card as card where card.id = v_card.card_id) <> 'active'"
 CHECKED = """
 create trigger checked before insert or update on {schema}.ledger_transfer
     for each row execute function public.ledger_check_transfer();
@@ -81,6 +82,21 @@ DESIGNS = (
         schema="no_definer",
         texts=(
             ("stored_value_redeem", " security definer set search_path = pg_catalog, public, pg_temp", ""),
+        ),
+    ),
+    Design(
+        name="no second look at the card",
+        schema="no_second_look",
+        texts=(("stored_value_redeem", LOOK_AGAIN, "false"),),
+    ),
+    Design(
+        name="the card's row locked for share instead",
+        schema="card_locked",
+        texts=(
+            ("stored_value_redeem", LOOK_AGAIN, "false"),
+            ("stored_value_redeem", "    v_reason := v_card.refusal;\n",
+             "    perform from cards_card as card where card.id = v_card.card_id for share;\n"
+             "    v_reason := v_card.refusal;\n"),
         ),
     ),
     Design(name="CHECKs in place of domains and triggers", schema="as_checks", tables=AS_CHECKS),

@@ -54,8 +54,10 @@ _CHANGE = """
 with before as (select id, state from cards_card where id = %(card)s for update)
 update cards_card set state = coalesce(%(after)s, before.state) from before
 where cards_card.id = before.id and before.state = any (%(states)s)
-returning before.state, cards_card.state
+returning before.state, cards_card.state, cards_card.account_id
 """
+# A stop waits for what is being posted with the card, and everything after finds it stopped (ADR 0094).
+_LOCK_ACCOUNT = "select ledger_lock_account(%s)"
 
 
 def change_state(
@@ -71,7 +73,8 @@ def change_state(
 ) -> CardEvent:
     """Change a card as the table allows, and record who did it, when and why; the holders of a reassignment.
 
-    Locks the card's row. Raises ChangeRefused, CardNotFound; then nothing changed.
+    Locks the card's row, then its account's where the card is stopped. Raises ChangeRefused, CardNotFound;
+    then nothing changed.
     """
     rule = rule_of(change)
     with transaction.atomic():
@@ -80,8 +83,10 @@ def change_state(
             after = None if rule.after is None else rule.after.value
             cursor.execute(_CHANGE, {"card": card_id, "after": after, "states": states})
             row = cursor.fetchone()
-        if row is None:
-            raise _refusal(card_id, change)
+            if row is None:
+                raise _refusal(card_id, change)
+            if row[0] == State.ACTIVE and row[1] != State.ACTIVE:
+                cursor.execute(_LOCK_ACCOUNT, [row[2]])
         return CardEvent.objects.create(
             id=event_id or uuid7(),
             card_id=card_id,

@@ -102,6 +102,7 @@ KINDS = {
         Kind("approval_is_concluded_with_its_decision", _("Approval without what came of it")),
         Kind("open_holds_are_covered", _("Hold without value behind it")),
         Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),
+        Kind("who_owes_has_nothing_available", _("Card owes and could pay")),
         Kind("shortfall_is_the_sum_of_its_transfers", _("Shortfall differs from its transfers")),
         Kind("advice_is_posted_once", _("Offline transaction not posted exactly once")),
         Kind(BATCH_DIFFERENCE, _("Batch totals differ"), is_settled_by_note=True),

@@ -1,6 +1,6 @@
 """Cards of which a copy or a forgery was shown: an exception each, and a copied card is blocked.
 
-Knows what is proof of that and what an honest card can do too (ADR 0094); must not decide about value.
+Knows what is proof of that and what an honest card can do too (ADR 0095); must not decide about value.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from django.db import connection
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import TryAgain
 from prepaid.stored_value.calls import REQUEST, fetch, request_values
-from prepaid.stored_value.requests import Origin, Request
+from prepaid.stored_value.requests import Origin, Request, origin_of_posting
 
 PARTS_A_LOOK = 500
 PARTS_MAX = 20_000
@@ -83,23 +83,11 @@ def list_due_parts(at: datetime) -> Iterator[DuePart]:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [at, *after, PARTS_A_LOOK])
             rows = cursor.fetchall()
-        yield from (_due(*row) for row in rows)
+        for account_id, load_id, number, due_on, *origin in rows:
+            yield DuePart(account_id, load_id, number, due_on, origin_of_posting(*origin))
         if len(rows) < PARTS_A_LOOK:
             return
         after = (rows[-1][3], *rows[-1][:3])
-
-
-def _due(account_id: UUID, load_id: UUID, number: int, due_on: date, origin_id: UUID, *store: Any) -> DuePart:
-    store_id, currency, timezone, day_starts_at = store
-    origin = Origin(
-        id=origin_id,
-        kind="terminal",
-        store_id=store_id,
-        currency=currency,
-        timezone=timezone,
-        day_starts_at=day_starts_at,
-    )
-    return DuePart(account_id, load_id, number, due_on, origin)
 
 
 def pay_part(part: DuePart, *, at: datetime) -> bool:

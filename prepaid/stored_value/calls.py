@@ -1,6 +1,6 @@
 """Calls of the stored-value functions: one round trip and one commit each, prepared on the connection.
 
-Knows parameters, SQLSTATEs and the one retry that a repeated id needs; must not decide anything about value.
+Knows parameters, SQLSTATEs and what is called again with the same id; must not decide anything about value.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ STILL_SO = (
     "and store.timezone = %s::text and store.day_starts_at = %s::time"
 )
 ATTEMPTS_MAX = 3
+# A card was stopped after it was admitted: nothing was posted, and the next look says why.
+CARD_STOPPED = "PC905"
 # A repeat that raced its first call: call again, the stored answer is there.
 _AGAIN = errors.UniqueViolation
 _LATER = (errors.LockNotAvailable, errors.QueryCanceled, errors.OperationalError, psycopg.InterfaceError)
@@ -122,12 +124,15 @@ def transact(function: str, request: Request, values: list[Any], *, placeholders
         except psycopg.Error as error:
             if error.sqlstate == "PC001":
                 raise IdReused(request.id) from error
-            raise
+            if error.sqlstate != CARD_STOPPED:
+                raise
+            if connection.in_atomic_block:
+                raise TryAgain("The card was stopped at this moment.") from error
         else:
             if row is None:
                 raise OriginChanged(f"The terminal {request.origin.id} is not as it was remembered.")
             return answer_of(row)
-    raise TryAgain("The same id is being answered elsewhere.")
+    raise TryAgain("The same id is being answered elsewhere, or its card changed again and again.")
 
 
 def _call_of(function: str, request: Request, values: list[Any], placeholders: str) -> tuple[str, list[Any]]:

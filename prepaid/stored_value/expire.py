@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -17,7 +16,7 @@ from prepaid.identifiers import uuid7
 from prepaid.ledger.accounts import GeneralKind, general_account_id
 from prepaid.ledger.errors import TryAgain
 from prepaid.stored_value.calls import REQUEST, fetch, request_values
-from prepaid.stored_value.requests import Origin, Request
+from prepaid.stored_value.requests import Origin, Request, origin_of_posting
 
 ACCOUNTS_A_LOOK = 500
 LOOKS_MAX = 10_000
@@ -49,23 +48,11 @@ def list_due_lots(at: datetime) -> Iterator[DueLot]:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [at, after, ACCOUNTS_A_LOOK])
             rows = cursor.fetchall()
-        yield from (_due(*row) for row in rows)
+        for account_id, lot_no, bonus, *origin in rows:
+            yield DueLot(account_id, lot_no, bonus, origin_of_posting(*origin))
         if len({row[0] for row in rows}) < ACCOUNTS_A_LOOK:
             return
         after = rows[-1][0]
-
-
-def _due(account_id: UUID, lot_no: int, bonus: bool, origin_id: UUID, *store: Any) -> DueLot:
-    store_id, currency, timezone, day_starts_at = store
-    origin = Origin(
-        id=origin_id,
-        kind="terminal",
-        store_id=store_id,
-        currency=currency,
-        timezone=timezone,
-        day_starts_at=day_starts_at,
-    )
-    return DueLot(account_id, lot_no, bonus, origin)
 
 
 def expire_lot(lot: DueLot, *, at: datetime) -> bool:

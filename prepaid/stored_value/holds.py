@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -15,7 +14,7 @@ from django.db import connection
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import TryAgain
 from prepaid.stored_value.calls import REQUEST, fetch, request_values
-from prepaid.stored_value.requests import Origin, Request
+from prepaid.stored_value.requests import Origin, Request, origin_of_posting
 
 HOLDS_MAX = 500
 
@@ -34,30 +33,21 @@ def expire_holds(at: datetime) -> int:
 
     One commit a hold; one that is busy is left for the next call. Locks the account, then the hold.
     """
-    return sum(_expire(due, at=at) for due in list_due(at))
+    return sum(expire_hold(due, at=at) for due in list_due(at))
 
 
 def list_due(at: datetime) -> list[DueHold]:
     """List the open holds that are due, longest overdue first."""
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [at, HOLDS_MAX])
-        return [_due(*row) for row in cursor.fetchall()]
+        return [
+            DueHold(account_id, hold_id, origin_of_posting(*origin))
+            for account_id, hold_id, *origin in cursor.fetchall()
+        ]
 
 
-def _due(account_id: UUID, hold_id: UUID, origin_id: UUID, *store: Any) -> DueHold:
-    store_id, currency, timezone, day_starts_at = store
-    origin = Origin(
-        id=origin_id,
-        kind="terminal",
-        store_id=store_id,
-        currency=currency,
-        timezone=timezone,
-        day_starts_at=day_starts_at,
-    )
-    return DueHold(account_id, hold_id, origin)
-
-
-def _expire(due: DueHold, *, at: datetime) -> bool:
+def expire_hold(due: DueHold, *, at: datetime) -> bool:
+    """Release one hold; False where it was resolved before, or is busy. Locks the account, then the hold."""
     request = Request(id=uuid7(), origin=due.origin, digest=b"", occurred_at=at, recorded_at=at)
     try:
         row = fetch(

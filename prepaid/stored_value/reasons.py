@@ -61,6 +61,10 @@ CAUSES = {
         "This amount needs a second person's approval. No money was moved; ask for it first.",
         "此金额须由第二人批准，未扣款。请先提交审批。",
     ),
+    "shortfall_owed": (
+        "The card still owes for a purchase made while the terminal was offline. No money was moved; top up what it owes first.",
+        "此卡因终端离线期间的消费仍有欠款，未扣款。请先充值补足欠款。",
+    ),
 }
 PRECEDENCE = tuple(reason.code for reason in REASONS)
 _BY_CODE = {reason.code: reason for reason in REASONS}

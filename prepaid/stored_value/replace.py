@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from prepaid.cards.errors import CardNotFound, ChangeRefused
 from prepaid.cards.lifecycle import Change, change_state
 from prepaid.cards.models import Card
+from prepaid.cards.rules.in_force import refuse_replacement
 from prepaid.ledger.accounts import general_account_id
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import transact
@@ -35,8 +36,9 @@ def replace(
 ) -> Successor:
     """Replace a card by a new one of the same account, bound to the NFC card of `tap` where one is given.
 
-    The expiry stays, unless it has passed: see exchange. `new_card_id` is made by the caller: a repeat gives
-    the new card without its secrets. Locks the old card. Raises CardNotFound, ChangeRefused, AlreadyBound.
+    The expiry stays, unless it has passed: see exchange. A lost card is replaced where its rules let it be.
+    `new_card_id` is made by the caller: a repeat gives the new card without its secrets. Locks the old card.
+    Raises CardNotFound, ChangeRefused, RuleRefused, AlreadyBound.
     """
     return _succeed(request, card_id, "replace", new_card_id=new_card_id, reason=reason, tap=tap)
 
@@ -95,7 +97,9 @@ def _make(
     has_expired = old.expires_on is not None and old.expires_on < request.business_date
     if change == "exchange" and not has_expired:
         raise ChangeRefused(card_id, change=change, state=old.state)
-    change_state(card_id, change, actor=actor, at=at, reason=reason)
+    was = change_state(card_id, change, actor=actor, at=at, reason=reason).from_state
+    if was == Card.State.LOST:
+        refuse_replacement(old.program.rule_set_id, request.business_date)
     # Behind the lock on the old card's row: each card has one successor.
     if Card.objects.filter(replaces=old).exists():
         raise ChangeRefused(card_id, change=change, state="replaced")

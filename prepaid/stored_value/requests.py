@@ -71,6 +71,20 @@ def origin_of_till(till: Till) -> Origin:
     return _origin(till.id, "till", till.store)
 
 
+def origin_of_posting(
+    origin_id: UUID, store_id: UUID, currency: str, timezone: str, day_starts_at: time
+) -> Origin:
+    """Describe who posted something, for the job that ends it: what the job does counts there."""
+    return Origin(
+        id=origin_id,
+        kind="terminal",
+        store_id=store_id,
+        currency=currency,
+        timezone=timezone,
+        day_starts_at=day_starts_at,
+    )
+
+
 def _origin(origin_id: UUID, kind: Literal["terminal", "till"], store: Store) -> Origin:
     return Origin(
         id=origin_id,

@@ -21,6 +21,15 @@ class Ruled(Protocol):
     text_zh: str
 
 
+class Ruling(Protocol):
+    """A rule with its article, in both languages."""
+
+    text: str
+    text_zh: str
+    article: str
+    article_zh: str
+
+
 class Stated(Protocol):
     """Something that a law or a publication states."""
 
@@ -41,6 +50,11 @@ def name_of(named: Named) -> str:
 def text_of(rule: Ruled) -> str:
     """Give what a rule says in the language of the page."""
     return rule.text_zh if reads_chinese() else rule.text
+
+
+def told_of(rule: Ruling) -> str:
+    """Give what a rule says, and its article, in the language of the page."""
+    return f"{text_of(rule)} ({article_of(rule)})"
 
 
 def article_of(stated: Stated) -> str:

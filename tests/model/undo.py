@@ -152,11 +152,15 @@ class Model(Offline):
         if not self.origin.is_till and found.origin != self.origin:
             done.reason = "original_unknown"
             return self.note(key, done)
-        if not found.posted or found.account is None:
+        place = found.account
+        if found.closed:
+            # An empty card that was merged or given back: nothing was posted, and its card runs again.
+            place = self.cards[found.closed[0]].account
+        if place is None or not (found.posted or found.closed):
             if kind == "void" or found.kind in ("void", "reversal", "release"):
                 done.reason = "original_not_reversible"
             return self.note(key, done)
-        account = self.accounts[found.account]
+        account = self.accounts[place]
         done.reason = self._refuse_undo(kind, original, found)
         if done.reason == "already_reversed" and kind == "reversal":
             done.reason = None
@@ -168,8 +172,9 @@ class Model(Offline):
         if done.reason:
             return self.note(key, done)
         self._undo(found, account)
-        self.post(done, found.account)
-        account.recover(self.today)
+        if found.posted:
+            self.post(done, place)
+            account.recover(self.today)
         done.approved = found.approved
         return self.note(key, self.tell(done, account) if found.is_told else done)
 
@@ -184,11 +189,15 @@ class Model(Offline):
             return "original_not_reversible"
         if kind == "void" and found.origin.is_till and found.day != self.today:
             return "original_not_reversible"
-        return "already_reversed" if found.undone else None
+        if found.undone:
+            return "already_reversed"
+        gone = not found.posted and all(self.cards[card].replaced for card in found.closed)
+        return "original_not_reversible" if gone else None
 
     def _take_back(self, found: Done) -> str | None:
         """Take back what an original gave, a load's bonus with it; or say why not, and leave it."""
-        assert found.account is not None
+        if found.account is None:
+            return None
         account, legs = self.accounts[found.account], list(found.legs)
         if found.kind == "move" and found.taker is not None:
             account, legs = self.accounts[found.taker], list(found.given)
@@ -200,7 +209,8 @@ class Model(Offline):
 
     def _undo(self, found: Done, account: Account) -> None:
         found.undone, amount = True, found.approved
-        account.counter.begin(self.today)
+        if found.posted:
+            account.counter.begin(self.today)
         of_day, taken = found.day, 0
         if found.kind == "hold":
             self.resolve(found, "released")

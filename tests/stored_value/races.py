@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +18,7 @@ from prepaid.runner.cluster import SUPERUSER
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.requests import Request
+from tests.databases import connect_as_superuser
 
 THREADS = 100
 # In place of a guard: whoever comes waits there for another, so that the lack of the guard shows each time.
@@ -67,6 +70,18 @@ def function_text(function: str) -> str:
     """Read the file of a function."""
     (file,) = SITE.glob(f"*/sql/functions/{function}.sql")
     return file.read_text()
+
+
+def wait_until_blocked_or_over(racing: threading.Thread) -> None:
+    """Come back when a thread's call waits for a lock, or is over."""
+    waiting = (
+        "select exists (select from pg_stat_activity "
+        "where datname = current_database() and wait_event_type = 'Lock')"
+    )
+    with connect_as_superuser(str(connection.settings_dict["NAME"])) as watching:
+        give_up = time.monotonic() + 30
+        while racing.is_alive() and watching.execute(waiting).fetchone() != (True,):
+            assert time.monotonic() < give_up, "it does neither"
 
 
 def spend(request: Request, tap: Presentation) -> Callable[[], Answer]:

@@ -22,6 +22,7 @@ from prepaid.stored_value.bonus import (
     pay_instalments,
 )
 from prepaid.stored_value.load import load
+from prepaid.stored_value.move import move
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.races import change, take_out
 
@@ -168,9 +169,12 @@ def test_what_is_not_a_top_up_earns_nothing(shop: Shop) -> None:
     shop.load(held, 500)
     spent = shop.redeem(held, 1_200)
     shop.void(spent.id)
+    other = shop.card()
+    assert move(shop.request(), held.card.id, other.card.id, Money(600, "CNY")).approved
 
-    assert held.balance() == 1_500
-    assert [kind for kind, _ in history_of(held)] == ["bonus", "load", "redeem", "void redeem"]
+    assert (held.balance(), other.balance()) == (900, 600)
+    assert [kind for kind, _ in history_of(held)] == ["bonus", "load", "redeem", "void redeem", "move_out"]
+    assert [kind for kind, _ in history_of(other)] == ["move_in"]
 
 
 # Instalments

@@ -15,6 +15,8 @@ from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.move import merge, move
+from prepaid.stored_value.return_card import return_card
+from prepaid.stored_value.undo import void
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.lots import add_lot, lots_of
 
@@ -270,6 +272,67 @@ def test_void_of_a_merge_lets_the_cards_run_again(shop: Shop) -> None:
     assert Card.objects.get(pk=lost.pk).state == "closed"
     assert shop.redeem(source, 1).approved
     assert_ledger_is_clean()
+
+
+@pytest.mark.parametrize("how", ["merge", "card_return"])
+def test_void_of_what_closed_an_empty_card_lets_it_run_again_once(shop: Shop, how: str) -> None:
+    source, target = shop.card(), shop.card(balance=70)
+    lost = Card.objects.create(
+        account=source.card.account, program=shop.program, last_four="2222", state="lost", issued_at=shop.at
+    )
+
+    def closed() -> Answer:
+        if how == "merge":
+            return merged(shop, source, target)
+        Card.objects.filter(pk=lost.pk).update(state="closed")
+        return return_card(at_the_till(shop), source.card.id, paid_minor=0, tender="cash", note="asked for")
+
+    original, before = closed(), figures()
+    later = shop.at + timedelta(minutes=1)
+    asked = at_the_till(shop, recorded_at=later)
+    elsewhere = void(at_the_till(open_shop()), original.id)
+    tomorrow = void(at_the_till(shop, occurred_at=later, recorded_at=later + timedelta(days=1)), original.id)
+    reasons = [elsewhere.reason, tomorrow.reason, states(source)]
+
+    answer, again = void(asked, original.id), void(asked, original.id)
+    second = void(at_the_till(shop), original.id)
+
+    assert reasons == ["original_unknown", "original_not_reversible", ["closed"]]
+    assert (answer.outcome, answer.approved_minor, answer.money_moved) == ("approved", 0, False)
+    assert (again.replayed, again.outcome, again.undoes) == (True, "approved", answer.undoes)
+    assert (second.reason, states(source), lost_state(lost)) == ("already_reversed", ["active"], "closed")
+    event = CardEvent.objects.filter(card=source.card).last()
+    assert event is not None
+    assert (event.change, event.from_state, event.to_state, event.transaction_id, event.at) == (
+        "reopen", "closed", "active", answer.id, later,
+    )  # fmt: skip
+    assert figures() == before
+    # What closes it anew is another transaction: the void of the first one does not reach it.
+    next_one = closed()
+    assert void(at_the_till(shop), original.id).reason == "already_reversed"
+    assert states(source) == ["closed"]
+    assert shop.reverse(next_one.id, origin=shop.counter, sequence=None).outcome == "approved"
+    assert shop.reverse(next_one.id, origin=shop.counter, sequence=None).outcome == "approved"
+    assert states(source) == ["active"]
+    assert CardEvent.objects.filter(card=source.card, change="reopen").count() == 2
+    assert figures() == before
+    assert_ledger_is_clean()
+
+
+def lost_state(card: Card) -> str:
+    return Card.objects.get(pk=card.pk).state
+
+
+def test_an_empty_card_that_was_replaced_since_is_not_opened_by_a_void(shop: Shop) -> None:
+    source, target = shop.card(), shop.card()
+    original = merged(shop, source, target)
+    Card.objects.create(
+        account=source.card.account, program=shop.program, last_four="2222", state="active",
+        issued_at=shop.at, replaces=source.card,
+    )  # fmt: skip
+
+    assert void(at_the_till(shop), original.id).reason == "original_not_reversible"
+    assert states(source) == ["closed"]
 
 
 @pytest.mark.parametrize(

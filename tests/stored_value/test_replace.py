@@ -324,7 +324,7 @@ def test_without_the_lock_on_the_card_only_the_key_lets_one_take_its_place(
 ) -> None:
     old = issued(shop, balance=1_000)
     assert " for update" in lifecycle._CHANGE
-    monkeypatch.setattr(lifecycle, "_CHANGE", "select 'active', 'closed' where %(card)s is not null")
+    monkeypatch.setattr(lifecycle, "_CHANGE", "select 'active', 'closed', null where %(card)s is not null")
 
     results: list[Any] = list(together([partial(replaced, shop, old) for _ in range(20)]))  # type: ignore[misc]
 

@@ -321,7 +321,6 @@ OPERATIONS = [
     ("jp", "cash_out", 100, "refund_allowed"),
     ("cn_registered", "card_return", None, None),
     ("cn_registered", "move", None, None),
-    ("cn_registered", "replace", None, None),
     (None, "card_return", None, None),
 ]
 
@@ -338,13 +337,12 @@ def test_an_operation_that_a_rule_forbids_is_refused_by_name(
 
 
 def test_a_small_balance_is_paid_out_where_refunds_are_forbidden(owner: Owner) -> None:
-    made = rule_set(refund_allowed=False, small_balance_cashout={"below": 1_500}, replace_lost=False)
+    made = rule_set(refund_allowed=False, small_balance_cashout={"below": 1_500})
     held = ruled_shop(made).card()
 
     assert refuse(owner, held, "cash_out", 1_499) is None
     assert refuse(owner, held, "cash_out", 1_500) == ("type_not_allowed", "refund_allowed")
     assert refuse(owner, held, "card_return", 1_499) == ("type_not_allowed", "refund_allowed")
-    assert refuse(owner, held, "replace", None) == ("type_not_allowed", "replace_lost")
 
 
 def refuse(owner: Owner, held: HeldCard, operation: str, balance: int | None) -> tuple[str, str] | None:

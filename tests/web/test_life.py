@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from prepaid.cards.models import Account, Card, CardEvent
+from prepaid.cards.models import Account, Card, CardEvent, Program
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stored_value.return_card import return_card
-from tests.shop import assert_ledger_is_clean
+from tests.shop import assert_ledger_is_clean, figures
+from tests.stored_value.rule_sets import rule_set
 from tests.web.conftest import Desk, open_desk
 
 MANAGERS = ("replace", "reassign", "move", "merge", "cash-out", "close")
@@ -241,6 +242,32 @@ def test_a_move_that_cannot_be_is_said_and_moves_nothing(
     assert (manager.figures(made), manager.figures(other)) == ((10_000, 1), (0, 0))
 
 
+@pytest.mark.parametrize(
+    ("act", "field"),
+    [("replace", "replace_lost"), ("move", "transfer_allowed"), ("cash-out", "refund_allowed")],
+)
+def test_an_act_that_a_rule_forbids_says_rule_and_article(manager: Desk, act: str, field: str) -> None:
+    rules: dict[str, Any] = {field: False}
+    Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rule_set(**rules))
+    made, other = manager.issue(), manager.issue()
+    if act == "replace":
+        Card.objects.filter(pk=made.card.pk).update(state="lost")
+    before = state(made), figures()
+
+    asked: dict[str, Any] = {} if act == "replace" else {"amount": "25", "to": other.number}
+    english = post(manager, made, act, **asked)
+    client = manager.client()
+    client.cookies["django_language"] = "zh-hans"
+    asked |= {"id": uuid7(), "reason": "asked for", "medium": "printed", "tender": "cash"}
+    chinese = client.post(f"/cards/{made.card.id}/life/{act}", asked).content.decode()
+
+    assert english.status_code == 422
+    assert f"The rule {field}. (art. of {field})" in english.content.decode()
+    assert f"规则 {field}。" in chinese
+    assert f"{field} 条" in chinese
+    assert (state(made), figures()) == before
+
+
 def test_a_merge_closes_the_card_and_its_void_opens_it(manager: Desk) -> None:
     made, other = manager.issue(balance=10_000), manager.issue(balance=500)
     page = post(manager, made, "merge", to_card=other.card.id)
@@ -249,6 +276,24 @@ def test_a_merge_closes_the_card_and_its_void_opens_it(manager: Desk) -> None:
     assert "Merged, and the card is closed:" in done
     assert (state(made), manager.figures(other)) == ("closed", (10_500, 2))
     assert "Void" in done
+    assert_ledger_is_clean()
+
+
+def test_an_empty_card_that_was_merged_is_opened_again_from_its_history(manager: Desk) -> None:
+    made, other = manager.issue(), manager.issue(balance=500)
+    confirm(manager, made, "merge", post(manager, made, "merge", to_card=other.card.id))
+    client, address = manager.client(), f"/counter/{made.card.id}"
+    merged = LedgerAnswer.objects.get(type="move", presented_id=made.card.id)
+    assert f'name="void" value="{merged.id}"' in client.get(address).content.decode()
+
+    armed = client.post("/counter/command", {"void": merged.id, "card": made.card.id}).content.decode()
+    fields = dict(
+        re.findall(r'name="(\w+)" value="([^"]*)"', armed.partition('id="armed"')[2].partition("</p>")[0])
+    )
+    assert "Voided" in client.post("/counter/command", fields).content.decode()
+
+    assert (state(made), manager.figures(made), manager.figures(other)) == ("active", (0, 0), (500, 1))
+    assert 'name="void"' not in client.get(address).content.decode()
     assert_ledger_is_clean()
 
 

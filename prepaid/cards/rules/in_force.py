@@ -68,6 +68,13 @@ def refuse_terms(program: Program, on: date) -> None:
             raise RuleRefused(shortest)
 
 
+def refuse_replacement(rule_set_id: UUID | None, on: date) -> None:
+    """Refuse to replace a lost card where the rules in force forbid it. Raises RuleRefused."""
+    rule = rules_in_force(rule_set_id, on).get("replace_lost")
+    if rule is not None and rule.stated is False:
+        raise RuleRefused(rule)
+
+
 def asks_identity_at_any_load(rule_set_id: UUID | None, on: date) -> Rule | None:
     """Find the rule by which nothing is loaded before the holder's identity is recorded."""
     rule = rules_in_force(rule_set_id, on).get("identity_required_when")

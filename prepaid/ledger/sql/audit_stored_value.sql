@@ -107,6 +107,16 @@ left join (
 ) as open on open.account_id = account.id
 where account.shortfall <> coalesce(open.amount, 0);
 
+-- name: who_owes_has_nothing_available
+-- Whatever comes free settles a shortfall in the same commit (ADR 0093): nothing leaves an account that owes.
+select 'account', account.id::text,
+    format('owes %s and has %s available', account.shortfall, ledger_available(account, last.business_date))
+from ledger_account as account
+cross join lateral (
+    select max(business_date) as business_date from ledger_transaction where account_id = account.id
+) as last
+where account.shortfall > 0 and ledger_available(account, last.business_date) > 0;
+
 -- name: shortfall_is_the_sum_of_its_transfers
 -- Lent by a general account of the kind, and given back to it.
 select 'account', account.id::text, format('owes %s, transfers %s', account.shortfall, coalesce(moved.amount, 0))

@@ -78,9 +78,10 @@ def read_action(fields: QueryDict, *, currency: str) -> Action | None:
     except ValueError:
         return None
     kind = fields.get("kind")
-    if transaction_id.version != UUID_VERSION or not 0 < amount_minor <= AMOUNT_MINOR_MAX:
-        return None
     if kind not in get_args(Kind) or (kind in OF_AN_ORIGINAL) != (original is not None):
+        return None
+    amount_least = 0 if kind == "void" else 1
+    if transaction_id.version != UUID_VERSION or not amount_least <= amount_minor <= AMOUNT_MINOR_MAX:
         return None
     money = Money(amount_minor, currency)
     return Action(id=transaction_id, kind=kind, card_id=card_id, money=money, original=original)  # type: ignore[arg-type]

@@ -38,7 +38,7 @@ from prepaid.web.counter.actions import Action, commit, foresee
 from prepaid.web.counter.identity import IdentityForm, taken
 from prepaid.web.counter.screen import Notice, explain
 from prepaid.web.counter.stream import last_tap_id
-from prepaid.web.named import article_of, name_of, text_of
+from prepaid.web.named import name_of, told_of
 
 # A tap longer ago than this may be of a card that is no longer on the reader.
 TAP_AGE_MAX = timedelta(minutes=5)
@@ -230,8 +230,8 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderF
         form.add_error(None, taken())
         return None
     except RuleRefused as refused:
-        said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
-        form.add_error(None, _("Nothing was issued: a rule forbids the program's terms.") + " " + said)
+        forbids = _("Nothing was issued: a rule forbids the program's terms.")
+        form.add_error(None, f"{forbids} {told_of(refused.rule)}")
         return None
     answer, notice = _load(place, made, asked["load_id"], asked["amount"])
     context = {

@@ -25,6 +25,7 @@ from prepaid.cards.models import Card
 from prepaid.cards.numbers import grouped
 from prepaid.cards.pins import NewSecrets, set_pin
 from prepaid.cards.reassign import reassign
+from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.stored_value.approvals.errors import AlreadyAsked
@@ -47,9 +48,10 @@ from prepaid.web.counter.life_posting import (
     return_of,
     take_amounts,
 )
-from prepaid.web.counter.screen import OpenCard, open_card, refusal_of
+from prepaid.web.counter.screen import OpenCard, explain, open_card
 from prepaid.web.counter.stream import last_tap_id
 from prepaid.web.counter.words import DESTINATION_NAMES
+from prepaid.web.named import told_of
 
 MOVES_VALUE = ("move", "merge", "cash-out", "close")
 
@@ -109,6 +111,9 @@ def change_life(request: StaffRequest, place: Place, card_id: UUID, code: str) -
         slip = _change(place, opened.card, act, form.cleaned_data)
     except (ChangeRefused, CardNotFound):
         form.add_error(None, _("Nothing was changed: the card's state does not allow it any more."))
+    except RuleRefused as refused:
+        forbids = _("Nothing was changed: a rule stands against it.")
+        form.add_error(None, f"{forbids} {told_of(refused.rule)}")
     except NoPin:
         form.add_error(None, _("Nothing was changed: this card has no number and so no PIN."))
     except AlreadyBound:
@@ -167,14 +172,14 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
             if answer.approved:
                 done = f"{reverse('counter_card', args=[opened.card.id])}?done={answer.id}"
                 return redirect(done)
-            reason = answer.reason
+            why = answer.why
             _begin_again(form)
         else:
             seen = look(act.code, place, opened.card, asked)
-            reason = seen.reason
-            if reason is None:
+            if seen.refused is None:
                 context |= {"look": seen, "asked": _carried(form, asked)}
                 return _show(request, place, opened, context)
+            why = seen.refused
     except TryAgain:
         form.add_error(
             None,
@@ -186,7 +191,7 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
             None, _("This page was used for something else before. No money was moved; begin again.")
         )
     else:
-        notice = refusal_of(reason)
+        notice = explain(why)
         form.add_error(None, f"{notice.title} {notice.text}".strip())
     return _show(request, place, opened, context, status=422)
 
@@ -201,7 +206,7 @@ def _ask_second(
             Sum(DESTINATION_NAMES[payload.tender], payload.paid_minor),
             Sum(DESTINATION_NAMES["promotion"], payload.forfeited_bonus_minor),
         ]
-        seen = Look(sums=[each for each in sums if each.amount_minor], reason=None, second_needed=True)
+        seen = Look(sums=[each for each in sums if each.amount_minor], refused=None, second_needed=True)
         return _show(request, place, opened, context | {"look": seen, "asked": _carried(form, asked)})
     try:
         ask(

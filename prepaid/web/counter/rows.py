@@ -6,7 +6,7 @@ Knows history and words; must not know what is armed, nor decide a void.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -59,6 +59,15 @@ class Row:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EmptyClose:
+    """A transaction that closed a card and moved nothing, and the event that tells of it."""
+
+    id: UUID
+    event_id: UUID
+    where: str
+
+
 def list_rows(card: Card, currency: str, place: Place, today: date) -> list[Row]:
     """List what happened on a card and to it, the latest first, with every open hold."""
     lines = list_history(card.account_id, limit=HISTORY_LINES)
@@ -67,7 +76,35 @@ def list_rows(card: Card, currency: str, place: Place, today: date) -> list[Row]
     lines += [line for line in list_open_holds(card.account_id) if line.id not in listed]
     wheres = _name_origins((line.origin_id for line in lines), place)
     rows = [_row_of(line, currency, wheres, place, today) for line in lines]
-    return _by_time(rows + list_events(card, currency))
+    empty = _find_empty_close(card, place, today)
+    return _by_time(
+        rows
+        + [
+            replace(row, id=empty.id, rrn=rrn_of(empty.id), where=empty.where, may_void=True)
+            if empty is not None and row.id == empty.event_id
+            else row
+            for row in list_events(card, currency)
+        ]
+    )
+
+
+def _find_empty_close(card: Card, place: Place, today: date) -> _EmptyClose | None:
+    """Find what closed a card without moving anything, where a void of it is worth offering.
+
+    No transaction stands in the history for it: the event's line offers the void.
+    """
+    event = card.events.filter(change="close").last() if card.state == Card.State.CLOSED else None
+    if event is None or event.transaction_id is None or Card.objects.filter(replaces=card).exists():
+        return None
+    answer = LedgerAnswer.objects.filter(pk=event.transaction_id, position=None).first()
+    if (
+        answer is None
+        or place.origin.business_date_at(answer.recorded_at) != today
+        or not Till.objects.filter(pk=answer.origin_id, store=place.store).exists()
+    ):
+        return None
+    where = _name_origins([answer.origin_id], place).get(answer.origin_id, "")
+    return _EmptyClose(id=answer.id, event_id=event.id, where=where)
 
 
 def list_events(card: Card, currency: str) -> list[Row]:

@@ -171,7 +171,9 @@ def _arm_original(screen: Screen, kind: Kind, original: UUID, *, wanted: str) ->
     if kind == "refund":
         rows = (row.refundable_minor for row in screen.open.rows if row.id == original)
         amount_minor = int(wanted) if wanted.isdecimal() else next(rows, 0) or amount_minor
-    if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
+    # An empty card was merged or closed: there is nothing to give back, and a card to open again.
+    amount_least = 0 if kind == "void" else 1
+    if not amount_least <= amount_minor <= AMOUNT_MINOR_MAX:
         screen.notice = refusal_of("amount_over_original")
         return
     money = Money(amount_minor, answer.currency)

@@ -25,7 +25,7 @@ from prepaid.stored_value.approvals.payloads import BulkImport, BulkIssue
 from prepaid.stored_value.approvals.service import Asked, foresee
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest
-from prepaid.web.named import article_of, text_of
+from prepaid.web.named import told_of
 from prepaid.web.office.outcomes import say_outcome
 
 WAITS = (gettext_lazy("Waits for approval"), "warn")
@@ -33,8 +33,7 @@ WAITS = (gettext_lazy("Waits for approval"), "warn")
 
 def say_rule(refused: RuleRefused) -> str:
     """Say that a rule stands against it, and which."""
-    said = f"{text_of(refused.rule)} ({article_of(refused.rule)})"
-    return _("Nothing was changed: a rule stands against it.") + " " + said
+    return _("Nothing was changed: a rule stands against it.") + " " + told_of(refused.rule)
 
 
 def show_asking(wanted: BulkIssue | BulkImport, staff: Staff) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.identity import taken
 from prepaid.web.counter.issuing import HOLDER, HolderForm, list_offered
-from prepaid.web.named import article_of, name_of, text_of
+from prepaid.web.named import name_of, told_of
 from prepaid.web.office.bulk_approval import WAITS, ask_for_approval, say_rule, show_asking
 from prepaid.web.office.bulk_lines import batch_file, list_events, page_of_lines, parse_lines, till_of
 
@@ -123,7 +123,7 @@ def new_order(request: StaffRequest, staff: Staff) -> HttpResponse:
             form.add_error(None, taken())
         except RuleRefused as refused:
             rule = refused.rule
-            said = f"{text_of(rule)} ({article_of(rule)})"
+            said = told_of(rule)
             form.add_error(None, _("Nothing was ordered: a rule stands against it.") + " " + said)
         else:
             if order is not None:

@@ -21,5 +21,6 @@ begin
     v_after := v_before;
     v_after.held := v_before.held - v_amount;
     perform ledger_post(p_request, v_before, v_after, 'release', v_amount, p_hold, 'hold', null, '{}');
+    perform ledger_recover(p_request, v_after);
     return true;
 end $$;

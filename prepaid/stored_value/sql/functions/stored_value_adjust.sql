@@ -28,7 +28,7 @@ begin
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
         case p_type
             when 'adjust_up' then
-                case when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance' end
+                stored_value_refuse_balance(p_request, v_card, v_account.balance + p_amount)
             else stored_value_refuse_pay_out(
                 p_request, v_account, p_currency, case when p_bonus then 0 else p_amount end,
                 case when p_bonus then p_amount else 0 end, false)
@@ -56,6 +56,7 @@ begin
         v_after.balance := v_account.balance - p_amount;
     end if;
     v_hash := ledger_post(p_request, v_account, v_after, p_type, p_amount, null, null, null, v_legs);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, p_type, null, p_amount, p_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date),

@@ -45,6 +45,7 @@ begin
     v_after.balance := (v.account).balance - p_amount;
     v_after.held := (v.account).held - v_hold.amount;
     v_hash := ledger_post(p_request, v.account, v_after, 'capture', p_amount, p_original, 'hold', null, v_taken.legs);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'capture', null, p_amount, p_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);

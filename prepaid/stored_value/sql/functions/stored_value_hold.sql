@@ -33,6 +33,7 @@ begin
     end if;
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
+        perform stored_value_look_again(v_card.card_id);
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
         v_available := ledger_available(v_account, p_request.business_date);
         v_reason := coalesce(

@@ -39,18 +39,15 @@ begin
     end if;
     if v_reason is null then
         select * into v_account from ledger_account where id = v_card.account_id for update;
+        perform stored_value_look_again(v_card.card_id);
         v_offer := stored_value_best_offer(
             (v_card.program).id, v_account.id, p_amount, p_request.business_date, p_request.store_id);
-        v_reason := case
-            -- Nothing comes onto an account whose card a merge or a return closed while this waited for the lock.
-            when (select card.state from cards_card as card where card.id = v_card.card_id) <> 'active' then 'card_closed'
-            else stored_value_apply_rules(
-                p_request, v_card, ledger_begin_day(v_account, p_request.business_date), p_amount, stored_value_first_bonus(v_offer),
-                p_tender,
-                stored_value_refuse_load(
-                    p_request, v_card, v_account, p_amount, p_currency, p_tender, p_instrument,
-                    stored_value_first_bonus(v_offer)))
-        end;
+        v_reason := stored_value_apply_rules(
+            p_request, v_card, ledger_begin_day(v_account, p_request.business_date), p_amount, stored_value_first_bonus(v_offer),
+            p_tender,
+            stored_value_refuse_load(
+                p_request, v_card, v_account, p_amount, p_currency, p_tender, p_instrument,
+                stored_value_first_bonus(v_offer)));
     end if;
     if v_reason is null then
         -- A bonus that comes at once stands before its load in the chain.

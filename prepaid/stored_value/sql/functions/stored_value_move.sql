@@ -66,6 +66,8 @@ begin
     if v_amount > 0 then
         v_hash := ledger_move_lots(
             p_request, v_from, v_after, v_to, v_taken.legs, p_transit, (v_target.program).consumption_order <> 'paid_first');
+        -- What the other account owes is settled out of what came. The one that gives owes nothing, or has nothing to give.
+        perform ledger_recover(p_request, account) from ledger_account as account where account.id = v_to.id;
     end if;
     perform stored_value_change_cards(p_request, v_cards, p_closes);
     return next stored_value_reply_with(

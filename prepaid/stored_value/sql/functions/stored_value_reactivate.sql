@@ -10,6 +10,7 @@ declare
     v_after ledger_account;
     v_lot record;
     v_until date;
+    v_amount bigint;
     v_legs ledger_leg[] := '{}';
     v_reason text;
     v_hash bytea;
@@ -39,12 +40,13 @@ begin
             v_after, v_account.id, v_lot.lot_no, v_lot.amount, v_until, (v_card.program).consumption_order <> 'paid_first');
         v_legs := v_legs || row(v_after.lot_count, v_lot.gone_to, v_account.id, v_lot.amount)::ledger_leg;
     end loop;
+    v_amount := v_after.balance - v_account.balance;
     if cardinality(v_legs) > 0 then
-        v_hash := ledger_post(
-            p_request, v_account, v_after, 'reactivate', v_after.balance - v_account.balance, null, null, null, v_legs);
+        v_hash := ledger_post(p_request, v_account, v_after, 'reactivate', v_amount, null, null, null, v_legs);
+        v_after := ledger_recover(p_request, v_after);
     end if;
     return next stored_value_reply_with(
-        p_request, 'reactivate', null, null, v_after.balance - v_account.balance, p_currency, v_after.balance,
+        p_request, 'reactivate', null, null, v_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date),
         case when v_hash is not null then v_account.position + 1 end, v_card, null, v_hash);
 end $$;

@@ -1,7 +1,7 @@
 -- Spends value of the presented card at p_merchant, whole or, with p_partial, what is available; stores the answer.
 -- One call is one commit. Minor units. Locks the credential's row, the account's, then the counters' of its program.
 -- Raises PC001 (id_reused); unique_violation on ledger_answer_sequence_once (sequence_reused) and on
--- ledger_answer_pkey (the same id is being answered: call again).
+-- ledger_answer_pkey, or PC905 (the same id is being answered, or the card was stopped meanwhile: call again).
 create or replace function stored_value_redeem(
     p_request ledger_request, p_presented stored_value_presented, p_amount bigint, p_currency text, p_partial boolean,
     p_merchant uuid
@@ -87,6 +87,10 @@ begin
         v_again := true;
     end loop;
     if v_hash is not null then
+        -- As stored_value_look_again does, inline for speed: the account is locked now.
+        if (select card.state from cards_card as card where card.id = v_card.card_id) <> 'active' then
+            raise exception 'the card was stopped meanwhile' using errcode = 'PC905';
+        end if;
         return next stored_value_reply_with(
             p_request, 'redeem', null, p_amount, v_approved, p_currency, v_after.balance, v_available - v_approved,
             v_account.position + 1, v_card, null, v_hash);

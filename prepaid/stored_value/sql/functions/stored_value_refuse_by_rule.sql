@@ -1,5 +1,5 @@
 -- Decides whether the rules in force on the business date let a card be returned for money (card_return), its small balance
--- be paid out (cash_out), its value pass to another account (move), or the card be replaced (replace). Gives
+-- be paid out (cash_out), or its value pass to another account (move); a replacement asks cards/rules/in_force.py. Gives
 -- type_not_allowed and writes down the rule where one forbids it, else null. p_balance: minor units, for cash_out.
 create or replace function stored_value_refuse_by_rule(
     p_request ledger_request, p_card stored_value_card, p_operation text, p_balance bigint default null
@@ -23,7 +23,6 @@ begin
         when 'card_return' then 'refund_allowed'
         when 'cash_out' then 'refund_allowed'
         when 'move' then 'transfer_allowed'
-        when 'replace' then 'replace_lost'
     end;
     if v_rule.id is null then
         return null;

@@ -28,6 +28,7 @@ begin
     v_after := v.account;
     v_after.held := (v.account).held - v_hold.amount;
     v_hash := ledger_post(p_request, v.account, v_after, 'release', v_hold.amount, p_original, 'hold', null, '{}');
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'release', null, null, v_hold.amount, (v.account).currency, v_after.balance,
         ledger_available(v_after, p_request.business_date), (v.account).position + 1, v.card, p_original, v_hash);

@@ -37,11 +37,11 @@ begin
         return next stored_value_reply_with(p_request, p_type, v_reason, null, 0, null, null, null, null, null, p_original, null);
         return;
     end if;
-    if v_original.type = 'move' and v_original.position is not null then
-        return query select * from stored_value_undo_move(p_request, p_type, v_original, p_own_only, p_closed_through);
-        return;
-    elsif v_original.type in ('cash_out', 'card_return') and v_original.position is not null then
-        return query select * from stored_value_undo_pay_out(p_request, p_type, v_original, p_own_only, p_closed_through);
+    if v_original.type in ('move', 'cash_out', 'card_return') and v_original.outcome = 'approved'
+        and (v_original.position is not null
+             or exists (select from cards_cardevent where transaction_id = p_original and change = 'close'))
+    then
+        return query select * from stored_value_undo_at_desk(p_request, p_type, v_original, p_own_only, p_closed_through);
         return;
     end if;
     v_is_told := v_original.balance is not null and v_original.position is not null;
