@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from prepaid.cards.models import Account, Card, CardEvent
+from prepaid.cards.models import Account, Card, CardEvent, Program
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAnswer
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stored_value.return_card import return_card
 from tests.shop import assert_ledger_is_clean
+from tests.stored_value.rule_sets import rule_set
 from tests.web.conftest import Desk, open_desk
 
 MANAGERS = ("replace", "reassign", "move", "merge", "cash-out", "close")
@@ -85,6 +86,21 @@ def test_cashier_sees_what_a_manager_may_and_is_refused_it(desk: Desk) -> None:
     assert (desk.figures(made), state(made)) == (before, "active")
     for act in CASHIERS:
         assert get(desk, made, act).status_code == 200
+
+
+def test_an_act_that_a_rule_forbids_names_rule_and_article(manager: Desk) -> None:
+    made = manager.issue(balance=10_000)
+    rules = rule_set(refund_channel={"same_name_bank": True, "cash_up_to": 5_000}, refund_formula=["art18"])
+    Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rules)
+    before = manager.figures(made)
+
+    for confirmed in ("", "yes"):
+        paid_out = post(manager, made, "cash-out", amount="60", confirmed=confirmed)
+        assert (paid_out.status_code, "art. of refund_channel" in paid_out.content.decode()) == (422, True)
+        closed = post(manager, made, "close", confirmed=confirmed)
+        assert (closed.status_code, "art. of refund_formula" in closed.content.decode()) == (422, True)
+        assert "return this card in the office" in closed.content.decode()
+    assert (manager.figures(made), state(made)) == (before, "active")
 
 
 def test_act_and_card_that_do_not_exist_are_not_found(manager: Desk) -> None:

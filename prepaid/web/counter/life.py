@@ -47,7 +47,7 @@ from prepaid.web.counter.life_posting import (
     return_of,
     take_amounts,
 )
-from prepaid.web.counter.screen import OpenCard, open_card, refusal_of
+from prepaid.web.counter.screen import OpenCard, explain, open_card
 from prepaid.web.counter.stream import last_tap_id
 from prepaid.web.counter.words import DESTINATION_NAMES
 
@@ -167,14 +167,14 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
             if answer.approved:
                 done = f"{reverse('counter_card', args=[opened.card.id])}?done={answer.id}"
                 return redirect(done)
-            reason = answer.reason
+            why = answer.why
             _begin_again(form)
         else:
             seen = look(act.code, place, opened.card, asked)
-            reason = seen.reason
-            if reason is None:
+            if seen.why is None:
                 context |= {"look": seen, "asked": _carried(form, asked)}
                 return _show(request, place, opened, context)
+            why = seen.why
     except TryAgain:
         form.add_error(
             None,
@@ -186,7 +186,7 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
             None, _("This page was used for something else before. No money was moved; begin again.")
         )
     else:
-        notice = refusal_of(reason)
+        notice = explain(why)
         form.add_error(None, f"{notice.title} {notice.text}".strip())
     return _show(request, place, opened, context, status=422)
 
@@ -201,7 +201,7 @@ def _ask_second(
             Sum(DESTINATION_NAMES[payload.tender], payload.paid_minor),
             Sum(DESTINATION_NAMES["promotion"], payload.forfeited_bonus_minor),
         ]
-        seen = Look(sums=[each for each in sums if each.amount_minor], reason=None, second_needed=True)
+        seen = Look(sums=[each for each in sums if each.amount_minor], second_needed=True)
         return _show(request, place, opened, context | {"look": seen, "asked": _carried(form, asked)})
     try:
         ask(

@@ -23,6 +23,7 @@ from prepaid.stored_value.approvals.payloads import CardReturn
 from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.lots import sum_lots
 from prepaid.stored_value.move import merge, move
+from prepaid.stored_value.reasons import Reason
 from prepaid.stored_value.requests import Request
 from prepaid.stored_value.return_card import return_card
 from prepaid.web.access import Place
@@ -41,10 +42,10 @@ class Sum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What an act would do: its lines, or the reason why it is refused."""
+    """What an act would do: its lines, or why it is refused."""
 
     sums: list[Sum]
-    reason: str | None
+    why: Reason | None = None
     target: Card | None = None
     second_needed: bool = False
 
@@ -136,7 +137,7 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
         after = LedgerAccount.objects.in_bulk(accounts)
         transaction.set_rollback(True)
     if not answer.approved:
-        return Look(sums=[], reason=answer.reason, target=target)
+        return Look(sums=[], why=answer.why, target=target)
     sums = []
     if asked.get("tender"):
         paid = asked["paid_minor"] or 0 if code == "close" else answer.approved_minor
@@ -149,4 +150,4 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
         holder = each.account.holder
         name = f"{each.number_masked} · {holder.name}" if holder else each.number_masked
         sums.append(Sum(name, before[account].balance, after[account].balance))
-    return Look(sums=sums, reason=None, target=target)
+    return Look(sums=sums, target=target)

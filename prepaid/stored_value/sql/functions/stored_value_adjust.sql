@@ -28,7 +28,7 @@ begin
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
         case p_type
             when 'adjust_up' then
-                case when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance' end
+                stored_value_refuse_balance(p_request, v_card.program, v_account.balance + p_amount)
             else stored_value_refuse_pay_out(
                 p_request, v_account, p_currency, case when p_bonus then 0 else p_amount end,
                 case when p_bonus then p_amount else 0 end, false)

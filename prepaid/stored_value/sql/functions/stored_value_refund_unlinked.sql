@@ -40,7 +40,7 @@ begin
                 select from ledger_lot as lot
                 where lot.account_id = v_account.id and lot.approval = p_approval)
                 then 'already_reversed'
-            when v_account.balance + p_amount > (v_card.program).balance_max then 'limit_balance'
+            else stored_value_refuse_balance(p_request, v_card.program, v_account.balance + p_amount)
         end;
     end if;
     if v_reason is not null then

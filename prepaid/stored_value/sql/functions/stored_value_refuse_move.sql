@@ -3,7 +3,7 @@
 create or replace function stored_value_refuse_move(
     p_request ledger_request, p_source stored_value_card, p_target stored_value_card, p_from ledger_account,
     p_to ledger_account, p_amount bigint
-) returns text language plpgsql stable as $$
+) returns text language plpgsql as $$
 declare
     v_amount bigint := coalesce(p_amount, p_from.balance);
     v_spendable bigint := ledger_spendable(p_from.lots, p_request.business_date);
@@ -13,7 +13,7 @@ begin
         when p_source.account_id = p_target.account_id or (p_source.program).moves_to = 'nothing'
             or ((p_source.program).moves_to = 'same_program' and (p_source.program).id <> (p_target.program).id)
             then 'type_not_allowed'
-        when p_to.balance + v_amount > (p_target.program).balance_max then 'limit_balance'
+        when stored_value_refuse_balance(p_request, p_target.program, p_to.balance + v_amount) is not null then 'limit_balance'
         when p_amount is null and p_from.held > 0 then 'insufficient_because_of_hold'
         when p_amount is null or p_amount <= ledger_available(p_from, p_request.business_date) then null
         when p_amount <= v_spendable then 'insufficient_because_of_hold'
