@@ -178,6 +178,7 @@ FORMS: dict[Code, type[LifeForm]] = {
     "reassign": HolderForm,
     "move": MoveForm,
     "merge": ToCardForm,
+    "reactivate": LifeForm,
     "cash-out": CashOutForm,
     "close": CloseForm,
 }

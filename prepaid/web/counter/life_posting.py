@@ -24,6 +24,7 @@ from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.lots import sum_lots
 from prepaid.stored_value.move import merge, move
 from prepaid.stored_value.reasons import Reason
+from prepaid.stored_value.replace import reactivate
 from prepaid.stored_value.requests import Request
 from prepaid.stored_value.return_card import return_card
 from prepaid.web.access import Place
@@ -86,6 +87,8 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
         if code == "merge":
             assert target is not None, "the form found the other card"
             return merge(noted(request, reason), card.id, target.id, reason=reason)
+        if code == "reactivate":
+            return reactivate(noted(request, reason), card.id)
         if code == "cash-out":
             assert amount is not None, "the form read the amount"
             tender = asked["tender"]
