@@ -288,7 +288,7 @@ class Steps(Choices):
         if not lots:
             return False
         lot = lots[b % len(lots)]
-        due = DueLot(self.place.accounts[place], lot.no, lot.bonus, self.shop.origin)
+        due = DueLot(self.place.accounts[place], lot.no, lot.bonus, "CNY", self.shop.origin)
         self.same(expire_lot(due, at=self.model.now), self.model.expire_lot(place, lot.no))
         return True
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from prepaid.cards.models import Account, Card, CardEvent, Credential, Program
 from prepaid.identifiers import rrn_of, uuid7
 from prepaid.ledger.models import LedgerAnswer
+from prepaid.money import VISITS
 from prepaid.stored_value.expire import expire_lots
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stored_value.return_card import return_card
@@ -109,6 +110,28 @@ def test_expired_value_is_shown_as_it_would_be_and_brought_back(manager: Desk) -
     assert answer.status_code == 302
     assert held.balance() == 10_000
     assert "Expired value reactivated" in manager.client().get(answer["Location"]).content.decode()
+    assert_ledger_is_clean()
+
+
+def test_a_pass_is_moved_in_visits_and_paid_out_in_nothing(manager: Desk) -> None:
+    manager.shop.program = Program.objects.create(
+        code=uuid7().hex[-16:], name="Visits", currency=VISITS, allowed_credentials=["number"]
+    )
+    made, other = manager.issue(), manager.issue()
+    held = HeldCard(card=made.card, credential=Credential.objects.get(card=made.card, method="number"))
+    assert manager.shop.load_at_desk(held, 10, sequence=None).approved
+    acts = re.findall(r'/life/([\w-]+)"', get(manager, made).content.decode())
+    assert acts == ["replace", "new-pin", "reassign", "move", "merge"]
+
+    assert (
+        confirm(manager, made, "move", post(manager, made, "move", to=other.number, amount="3")).status_code
+        == 302
+    )
+    assert (manager.figures(made)[0], manager.figures(other)[0]) == (7, 3)
+    assert post(manager, made, "close").status_code == 422
+    empty = manager.issue()
+    assert confirm(manager, empty, "close", post(manager, empty, "close")).status_code == 302
+    assert state(empty) == "closed"
     assert_ledger_is_clean()
 
 

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from prepaid.cards.models import Card
+from prepaid.money import is_unit
 from prepaid.stored_value.answers import Balance
 
 Code = Literal[
@@ -137,6 +138,9 @@ def _fits(code: Code, card: Card, balance: Balance) -> bool:
         return state == "expired"
     if code == "new-pin":
         return state == "active" and "number" in card.program.allowed_credentials
+    # Units are no money to pay out: they are spent, moved, or taken away by a correction.
+    if is_unit(card.program.currency) and (code == "cash-out" or (code == "close" and balance.balance_minor)):
+        return False
     if code in ("move", "cash-out") and not balance.available_minor:
         return False
     if code == "reactivate" and not card.program.reactivates_expired:

@@ -171,10 +171,10 @@ def _post(request: StaffRequest, place: Place, opened: OpenCard, act: Act, form:
             _begin_again(form)
         else:
             seen = look(act.code, place, opened.card, asked)
-            if seen.why is None:
+            if seen.refused is None:
                 context |= {"look": seen, "asked": _carried(form, asked)}
                 return _show(request, place, opened, context)
-            why = seen.why
+            why = seen.refused
     except TryAgain:
         form.add_error(
             None,
@@ -201,7 +201,7 @@ def _ask_second(
             Sum(DESTINATION_NAMES[payload.tender], payload.paid_minor),
             Sum(DESTINATION_NAMES["promotion"], payload.forfeited_bonus_minor),
         ]
-        seen = Look(sums=[each for each in sums if each.amount_minor], second_needed=True)
+        seen = Look(sums=[each for each in sums if each.amount_minor], refused=None, second_needed=True)
         return _show(request, place, opened, context | {"look": seen, "asked": _carried(form, asked)})
     try:
         ask(

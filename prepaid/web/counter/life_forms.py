@@ -116,7 +116,7 @@ class ToCardForm(LifeForm):
 
 
 class AmountForm(LifeForm):
-    """An amount of the store's currency."""
+    """An amount of what the card holds."""
 
     amount = forms.CharField(label=gettext_lazy("Amount"), max_length=14)
 
@@ -128,9 +128,8 @@ class AmountForm(LifeForm):
     def clean_amount(self) -> Money:
         """Read the amount exactly."""
         try:
-            money = parse_amount(
-                self.cleaned_data["amount"].strip().replace(",", ""), self.place.store.currency
-            )
+            typed = self.cleaned_data["amount"].strip().replace(",", "")
+            money = parse_amount(typed, self.card.program.currency)
         except ValueError as error:
             raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
         if not money.amount_minor:

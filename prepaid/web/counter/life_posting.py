@@ -43,10 +43,10 @@ class Sum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What an act would do: its lines, or why it is refused."""
+    """What an act would do: its lines, or the reason why it is refused."""
 
     sums: list[Sum]
-    why: Reason | None = None
+    refused: Reason | None
     target: Card | None = None
     second_needed: bool = False
 
@@ -68,6 +68,7 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
     """Give the posting that an act asks for; called, it raises IdReused and TryAgain."""
     target, reason = asked.get("target"), asked["reason"]
     amount = asked["amount"] if asked.get("amount") else None
+    currency = card.program.currency
     content = [
         code,
         card.id,
@@ -86,9 +87,9 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
             return move(noted(request, reason), card.id, target.id, amount)
         if code == "merge":
             assert target is not None, "the form found the other card"
-            return merge(noted(request, reason), card.id, target.id, reason=reason)
+            return merge(noted(request, reason), card.id, target.id, reason=reason, currency=currency)
         if code == "reactivate":
-            return reactivate(noted(request, reason), card.id)
+            return reactivate(noted(request, reason), card.id, currency=currency)
         if code == "cash-out":
             assert amount is not None, "the form read the amount"
             tender = asked["tender"]
@@ -100,6 +101,7 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
             forfeited_bonus_minor=asked["bonus_minor"] or 0,
             tender=asked["tender"],
             note=reason,
+            currency=currency,
         )
 
     return post
@@ -140,7 +142,7 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
         after = LedgerAccount.objects.in_bulk(accounts)
         transaction.set_rollback(True)
     if not answer.approved:
-        return Look(sums=[], why=answer.why, target=target)
+        return Look(sums=[], refused=answer.why, target=target)
     sums = []
     if asked.get("tender"):
         paid = asked["paid_minor"] or 0 if code == "close" else answer.approved_minor
@@ -153,4 +155,4 @@ def look(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> Look:
         holder = each.account.holder
         name = f"{each.number_masked} · {holder.name}" if holder else each.number_masked
         sums.append(Sum(name, before[account].balance, after[account].balance))
-    return Look(sums=sums, target=target)
+    return Look(sums=sums, refused=None, target=target)
