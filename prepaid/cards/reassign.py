@@ -12,7 +12,8 @@ from django.db import transaction
 
 from prepaid.cards.errors import CardNotFound
 from prepaid.cards.lifecycle import change_state
-from prepaid.cards.models import Account, Card, Credential, Holder
+from prepaid.cards.models import Account, Card, Credential, Holder, Phone
+from prepaid.cards.phones import unlink
 from prepaid.cards.pins import NewSecrets, renew_pin, renew_qr, was_made
 
 
@@ -28,8 +29,9 @@ def reassign(
 ) -> NewSecrets:
     """Give a card's account to a new holder, with a new PIN and printed code; its other cards are closed.
 
-    `event_id` is made by the caller: a repeat gives the card without its secrets. Locks the credentials,
-    then the account's cards. Raises CardNotFound, ChangeRefused; then nothing changed.
+    The phones of the holder before are unlinked. `event_id` is made by the caller: a repeat gives the card
+    without its secrets. Locks the phones, the credentials, then the account's cards. Raises CardNotFound,
+    ChangeRefused; then nothing changed.
     Source: Fa Shi [2025] No. 4, art. 11 (a transfer takes effect on notice, with rename and new PIN).
     """
     with transaction.atomic():
@@ -38,6 +40,9 @@ def reassign(
         card = Card.objects.select_related("account").filter(pk=card_id).first()
         if card is None:
             raise CardNotFound(card_id)
+        phones = Phone.objects.filter(card__account=card.account_id, unlinked_at=None).order_by("id")
+        for phone_id in phones.values_list("id", flat=True):
+            unlink(phone_id, actor=actor, at=at)
         # Credentials first, as a posting locks them; then every card of the account, in the order of ids.
         list(Credential.objects.select_for_update().filter(card__account=card.account_id).order_by("id"))
         cards = list(Card.objects.select_for_update().filter(account=card.account_id).order_by("id"))

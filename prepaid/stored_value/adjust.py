@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
+from prepaid.cards.presentation import at_the_desk
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.requests import Request
 
 
@@ -26,11 +28,14 @@ def adjust(
     """
     if not request.note.strip():
         raise ValueError("an adjustment needs a reason")
+    kind = f"adjust_{direction}"
+    if not request.origin.trades_in(amount.currency):
+        return decline(request, kind, "currency_mismatch", presentation=at_the_desk(card_id), amount=amount)
     return transact(
         "stored_value_adjust",
         request,
         [
-            f"adjust_{direction}",
+            kind,
             card_id,
             amount.amount_minor,
             amount.currency,

@@ -24,11 +24,15 @@ LOOKS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DueLot:
-    """An open lot whose last day is over everywhere, and where it was made: its expiry counts there."""
+    """An open lot whose last day is over everywhere, and where it was made: its expiry counts there.
+
+    `currency` is the account's: units, or the money of the store.
+    """
 
     account_id: UUID
     lot_no: int
     bonus: bool
+    currency: str
     origin: Origin
 
 
@@ -48,8 +52,8 @@ def list_due_lots(at: datetime) -> Iterator[DueLot]:
         with connection.cursor() as cursor:
             cursor.execute(_DUE, [at, after, ACCOUNTS_A_LOOK])
             rows = cursor.fetchall()
-        for account_id, lot_no, bonus, *origin in rows:
-            yield DueLot(account_id, lot_no, bonus, origin_of_posting(*origin))
+        for account_id, lot_no, bonus, currency, *origin in rows:
+            yield DueLot(account_id, lot_no, bonus, currency, origin_of_posting(*origin))
         if len({row[0] for row in rows}) < ACCOUNTS_A_LOOK:
             return
         after = rows[-1][0]
@@ -59,7 +63,7 @@ def expire_lot(lot: DueLot, *, at: datetime) -> bool:
     """Take one lot off; False where it is gone, or kept by a hold. Locks the account."""
     # What was paid for becomes breakage; a bonus was never paid for, and goes back to where it came from.
     kind: GeneralKind = "promotion" if lot.bonus else "breakage"
-    account = general_account_id(kind, owner_id=lot.origin.store_id, currency=lot.origin.currency)
+    account = general_account_id(kind, owner_id=lot.origin.store_id, currency=lot.currency)
     request = Request(id=uuid7(), origin=lot.origin, digest=b"", occurred_at=at, recorded_at=at)
     try:
         row = fetch(
@@ -76,13 +80,13 @@ with today as (
     select min((%s::timestamptz at time zone store.timezone - store.day_starts_at::interval)::date) as day
     from stores_store as store
 ), due as (
-    select account.id, account.lots, today.day
+    select account.id, account.currency, account.lots, today.day
     from ledger_account as account cross join today
     where account.id > %s
         and exists (select from unnest(account.lots) as lot where lot.expires_on < today.day)
     order by account.id limit %s
 )
-select due.id, lot.lot_no, lot.bonus, made.origin_id,
+select due.id, lot.lot_no, lot.bonus, due.currency, made.origin_id,
     made.store_id, store.currency, store.timezone, store.day_starts_at
 from due
 cross join unnest(due.lots) as lot

@@ -24,7 +24,7 @@ def move(request: Request, card_id: UUID, to_card_id: UUID, amount: Money) -> An
     Both cards were opened by staff. The answer tells of the account that gives. Locks both accounts, in the
     order of their ids. A void undoes it. Raises IdReused, TryAgain.
     """
-    if amount.currency != request.origin.currency:
+    if not request.origin.trades_in(amount.currency):
         return decline(request, "move", "currency_mismatch", amount=amount)
     return transact(
         "stored_value_move",
@@ -34,19 +34,25 @@ def move(request: Request, card_id: UUID, to_card_id: UUID, amount: Money) -> An
             to_card_id,
             amount.amount_minor,
             amount.currency,
-            _transit(request),
+            _transit(request, amount.currency),
             *change_values(None),
         ],
         placeholders=_PLACEHOLDERS,
     )
 
 
-def merge(request: Request, card_id: UUID, to_card_id: UUID, *, reason: str) -> Answer:
+def merge(
+    request: Request, card_id: UUID, to_card_id: UUID, *, reason: str, currency: str | None = None
+) -> Answer:
     """Move all that a card's account has to another's, expired lots as well, and close the cards it had.
 
-    Declined while a hold is open. Locks the cards that it closes, then both accounts in the order of their
+    `currency` is that of the cards, where it is not the store's own: units. Declined while a hold is open or
+    parts of a bonus are to come. Locks the cards that it closes, then both accounts in the order of their
     ids. A void moves the value back and lets the cards run again. Raises IdReused, TryAgain.
     """
+    currency = currency or request.origin.currency
+    if not request.origin.trades_in(currency):
+        return decline(request, "move", "currency_mismatch")
     return transact(
         "stored_value_move",
         request,
@@ -54,13 +60,13 @@ def merge(request: Request, card_id: UUID, to_card_id: UUID, *, reason: str) -> 
             card_id,
             to_card_id,
             None,
-            request.origin.currency,
-            _transit(request),
+            currency,
+            _transit(request, currency),
             *change_values("close", reason=reason),
         ],
         placeholders=_PLACEHOLDERS,
     )
 
 
-def _transit(request: Request) -> UUID:
-    return general_account_id("move", owner_id=request.origin.store_id, currency=request.origin.currency)
+def _transit(request: Request, currency: str) -> UUID:
+    return general_account_id("move", owner_id=request.origin.store_id, currency=currency)

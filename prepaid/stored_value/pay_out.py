@@ -13,7 +13,7 @@ from django.db import connection
 
 from prepaid.cards.presentation import at_the_desk
 from prepaid.ledger.accounts import general_account_id
-from prepaid.money import Money
+from prepaid.money import Money, is_unit
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import transact
 from prepaid.stored_value.card_changes import CHANGE, change_values
@@ -74,13 +74,15 @@ def pay_out(
     *,
     tender: PaidOutBy,
     closes_because: str | None,
+    currency: str | None = None,
 ) -> Answer:
     """Make a cash-out or a card return; with `closes_because` the card is closed in the same commit.
 
     Locks the account's cards where it closes one, then the account. Raises IdReused, TryAgain.
     """
-    currency, store_id = request.origin.currency, request.origin.store_id
-    if tender not in get_args(PaidOutBy):
+    currency, store_id = currency or request.origin.currency, request.origin.store_id
+    pays_units = is_unit(currency) and parts.paid_minor + parts.paid_from_bonus_minor > 0
+    if tender not in get_args(PaidOutBy) or pays_units:
         amount = Money(parts.total_minor, currency)
         return decline(request, kind, "type_not_allowed", presentation=at_the_desk(card_id), amount=amount)
     closes = change_values(None if closes_because is None else "close", reason=closes_because or "")

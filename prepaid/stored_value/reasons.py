@@ -57,6 +57,10 @@ CAUSES = {
         "You issued this card today, so you cannot give its value back yourself. No money was moved; ask another person.",
         "此卡由您今天开出，不能由您本人退款，未扣款。请由其他人办理。",
     ),
+    "bonus_to_come": (
+        "Parts of a bonus are still to come to this card, and would be lost. No money was moved; move the amount instead.",
+        "此卡还有分期赠送未到账，合并后将失去。未动账，请改用转移金额。",
+    ),
     "second_person_needed": (
         "This amount needs a second person's approval. No money was moved; ask for it first.",
         "此金额须由第二人批准，未扣款。请先提交审批。",

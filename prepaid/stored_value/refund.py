@@ -39,7 +39,7 @@ def refund_unlinked(request: Request, presentation: Presentation, amount: Money,
     """
     if not request.note.strip():
         raise ValueError("a refund without an original needs a reason")
-    if amount.currency != request.origin.currency:
+    if not request.origin.trades_in(amount.currency):
         return decline(request, "refund", "currency_mismatch", presentation=presentation, amount=amount)
     merchant = general_account_id("merchant", owner_id=request.origin.store_id, currency=amount.currency)
     return transact(

@@ -18,6 +18,7 @@ from prepaid.cards.rules.in_force import refuse_replacement
 from prepaid.ledger.accounts import general_account_id
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.calls import transact
+from prepaid.stored_value.decline import decline
 from prepaid.stored_value.issue import AlreadyBound, IssuedCard, expiry_of_new_card, make_card
 from prepaid.stored_value.requests import Request
 from prepaid.stores.models import Tap
@@ -54,13 +55,15 @@ def exchange(
     return _succeed(request, card_id, "exchange", new_card_id=new_card_id, reason=reason, tap=tap)
 
 
-def reactivate(request: Request, card_id: UUID) -> Answer:
+def reactivate(request: Request, card_id: UUID, *, currency: str | None = None) -> Answer:
     """Make expired value of a card's account spendable again, lot by lot. Locks the account.
 
     What is approved is what it adds to the balance: lots that were still open only change their expiry.
-    Raises IdReused, TryAgain.
+    `currency` is that of the card, where it is not the store's own: units. Raises IdReused, TryAgain.
     """
-    currency = request.origin.currency
+    currency = currency or request.origin.currency
+    if not request.origin.trades_in(currency):
+        return decline(request, "reactivate", "currency_mismatch")
     transit = general_account_id("move", owner_id=request.origin.store_id, currency=currency)
     return transact(
         "stored_value_reactivate",
@@ -113,7 +116,7 @@ def _make(
     issued = make_card(new, origin=origin, actor=actor, at=at, tap=tap)
     if not (has_expired and old.program.reactivates_expired):
         return Successor(issued=issued)
-    answer = reactivate(replaced(request, note=reason), new_card_id)
+    answer = reactivate(replaced(request, note=reason), new_card_id, currency=old.program.currency)
     return Successor(issued=issued, reactivated=answer)
 
 

@@ -21,15 +21,16 @@ def return_card(
     tender: PaidOutBy,
     note: str,
     closes: bool = True,
+    currency: str | None = None,
 ) -> Answer:
     """Take a card back: pay out, forfeit and retain exactly what the caller worked out, and close the card.
 
     `paid` and `retained` leave paid lots, to the tender and to the store's fees (a price difference, as in
     Fa Shi [2025] No. 4, art. 18 and 19); `paid_from_bonus` and `forfeited_bonus` leave bonus lots, to the
-    tender and back to the promotion. Minor units of the store's currency. More than is there is declined;
-    so is closing while something that can be spent stays behind. What is approved is all that left the card.
-    A void on the same day undoes it, the closing as well. Locks the account's cards, then the account.
-    Raises IdReused, TryAgain.
+    tender and back to the promotion. Minor units of `currency`, the store's own unless it is given; of units
+    nothing goes to the tender. More than is there is declined; so is closing while something that can be
+    spent stays behind. What is approved is all that left the card. A void on the same day undoes it, the
+    closing as well. Locks the account's cards, then the account. Raises IdReused, TryAgain.
     """
     parts = Parts(
         paid_minor=paid_minor,
@@ -41,5 +42,11 @@ def return_card(
         raise ValueError("a return that leaves the card open moves something")
     request = replace(request, note=note)
     return pay_out(
-        request, "card_return", card_id, parts, tender=tender, closes_because=note if closes else None
+        request,
+        "card_return",
+        card_id,
+        parts,
+        tender=tender,
+        closes_because=note if closes else None,
+        currency=currency,
     )

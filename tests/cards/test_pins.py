@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from prepaid.cards import phones
 from prepaid.cards.errors import CardNotFound, ChangeRefused, NoPin
 from prepaid.cards.models import Account, Card, CardEvent, Credential
 from prepaid.cards.pins import NewSecrets, set_pin
@@ -146,6 +147,22 @@ def test_reassigned_account_has_a_new_holder_and_only_new_secrets(shop: Shop) ->
     )
     assert Card.objects.get(pk=other.pk).state == "closed"
     assert_ledger_is_clean()
+
+
+def test_reassigned_account_is_lost_to_the_phones_of_the_holder_before(shop: Shop) -> None:
+    made = issued(shop)
+    cookie = phones.link(phones.offer_link(made.card, actor="op-1", at=NOON), at=NOON)
+    phone = phones.find_phone(cookie)
+    assert phone is not None
+    phones.give_secret(phone.id)
+    unused = phones.offer_link(made.card, actor="op-1", at=NOON)
+
+    handed_over(made)
+
+    assert phones.find_phone(cookie) is None
+    assert not Credential.objects.filter(card=made.card, method="pay_code").exists()
+    with pytest.raises(phones.LinkRefused):
+        phones.link(unused, at=NOON)
 
 
 def test_repeat_of_a_reassignment_makes_no_second_holder(shop: Shop) -> None:

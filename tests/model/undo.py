@@ -42,11 +42,17 @@ class Model(Offline):
         elsewhere = giver.terms.moves_to == "same_program" and giver.terms is not taker.terms
         if giver is taker or giver.terms.moves_to == "nothing" or elsewhere:
             return "type_not_allowed"
+        if amount is None and self._has_parts_to_come(self.cards[source].account):
+            return "type_not_allowed"
         if taker.balance + (giver.balance if amount is None else amount) > taker.terms.limit("balance_max"):
             return "limit_balance"
         if amount is None:
             return OF_FUNDS[1] if giver.held else None
         return self._short(giver, amount, giver.room(self.today))
+
+    def _has_parts_to_come(self, place: int) -> bool:
+        loads = (done for done in self.done.values() if done.account == place)
+        return any(not part.legs and not part.cancelled for done in loads for part in done.parts)
 
     def _close(self, done: Done, card: int) -> None:
         found = self.cards[card]

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connection
 from django.db.transaction import atomic
+from msgspec.structs import replace
 
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
@@ -82,6 +83,16 @@ def test_an_adjustment_up_keeps_to_the_largest_balance() -> None:
     held, asker = shop.card(balance=900), hire(shop)
     assert asked_by(asker, adjust_of(held, 101)).approval.outcome_reason == "limit_balance"
     assert asked_by(asker, adjust_of(held, 100)).is_executed
+
+
+def test_an_adjustment_of_a_currency_that_the_store_does_not_trade_in_is_declined() -> None:
+    shop = open_shop(currency="USD", adjust_alone_max=BOUND)
+    held, before = shop.card(), figures()
+    asked = asked_by(hire(shop), replace(adjust_of(held, 300), currency="USD"))
+    assert asked.answer is not None
+    assert (asked.is_executed, asked.answer.reason) == (False, "currency_mismatch")
+    assert figures() == before
+    assert_ledger_is_clean()
 
 
 def test_an_adjustment_without_its_approval_is_refused_by_the_database(shop: Shop, asker: Staff) -> None:

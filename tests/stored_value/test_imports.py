@@ -21,6 +21,7 @@ from prepaid.stored_value.bulk.reading import Sheet, read_sheet
 from prepaid.stored_value.redeem import redeem
 from tests.shop import NOON, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.bulk import card_of, rows, run, upload
+from tests.stored_value.rule_sets import add_rule, rule_set, ruled_shop
 
 TODAY = date(2026, 11, 23)
 
@@ -101,7 +102,9 @@ def test_every_fault_of_every_line_is_told() -> None:
         ",,1,,,,,\n"
         ",A1,1\n"
         f",A2,1,,,,{'x' * 121},\n"
-        ",A3,600,500,,,,\n",
+        ",A3,600,500,,,,\n"
+        ",A4,1,,2027-0_6-3_0,,,\n"
+        ",A5,1,,+2027-06-30,,,\n",
         balance_max=100_000,
     )
     assert codes(sheet) == [
@@ -117,8 +120,10 @@ def test_every_fault_of_every_line_is_told() -> None:
         (7, "", "cells_count"),
         (8, "holder", "too_long"),
         (9, "balance", "balance_max"),
+        (10, "expires_on", "date_invalid"),
+        (11, "expires_on", "date_invalid"),
     ]
-    assert (sheet.count, [line.line for line in sheet.lines]) == (7, [2])
+    assert (sheet.count, [line.line for line in sheet.lines]) == (9, [2])
     assert [fault.value for fault in sheet.faults if fault.code == "number_invalid"] == ["•••• 0123"]
 
 
@@ -293,10 +298,20 @@ def test_an_import_is_undone_where_its_cards_were_not_used_and_can_come_in_again
     assert_ledger_is_clean()
 
 
-def test_a_balance_above_the_program_s_is_refused_even_where_the_program_changed_since_the_check() -> None:
-    shop = open_shop()
-    made = upload(shop, "external_id,balance\nC1,10\nC2,30\n")
-    Program.objects.filter(pk=shop.program.pk).update(balance_max=2_000)
+@pytest.mark.parametrize("by_a_rule", [False, True])
+def test_a_balance_above_the_program_s_or_a_rule_s_is_a_fault_and_refused_where_it_changed_since_the_check(
+    by_a_rule: bool,
+) -> None:
+    rules = rule_set()
+    shop, text = ruled_shop(rules), "external_id,balance\nC1,10\nC2,30\n"
+    made = upload(shop, text)
+    if by_a_rule:
+        add_rule(rules, "max_balance", 2_000, date(2020, 1, 1))
+    else:
+        Program.objects.filter(pk=shop.program.pk).update(balance_max=2_000)
+        shop.program.refresh_from_db()
+    late = upload(shop, text.replace("C", "D"))
+    assert [(fault.line, fault.code) for fault in late.faults.all()] == [(3, "balance_max")]
     run(made)
     assert [line[1:] for line in brought_in(made)] == [
         ("active", 1_000, 1, "loaded"),

@@ -336,12 +336,20 @@ def test_an_empty_card_that_was_replaced_since_is_not_opened_by_a_void(shop: Sho
 
 
 @pytest.mark.parametrize(
-    ("case", "reason"), [("held", "insufficient_because_of_hold"), ("full", "limit_balance")]
+    ("case", "reason"),
+    [
+        ("held", "insufficient_because_of_hold"),
+        ("full", "limit_balance"),
+        ("bonus to come", "type_not_allowed"),
+    ],
 )
 def test_refused_merge_closes_no_card_and_moves_nothing(shop: Shop, case: str, reason: str) -> None:
     source, target = shop.card(balance=1_000), shop.card(balance=70)
     if case == "held":
         hold(shop.request(), source.tap(), Money(1, "CNY"), expires_at=shop.at + timedelta(hours=1))
+    elif case == "bonus to come":
+        shop.offer(1, 2, instalments=2)
+        assert shop.load_at_desk(source, 1).approved
     else:
         shop.program.balance_max = 1_069
         shop.program.save()

@@ -19,18 +19,16 @@ from prepaid.cards.models import Card, RuleSet
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
+from prepaid.stored_value.approvals.payloads import RefundUnlinked
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.quotes import formulas
-from prepaid.stored_value.quotes.choices import (
-    ChoiceRefused,
-    choose,
-    list_choices,
-)
+from prepaid.stored_value.quotes.choices import ChoiceRefused, choose, list_choices
 from prepaid.stored_value.quotes.facts import Facts, Load, gather_facts
 from prepaid.stored_value.quotes.quote import BRANCHES, Quote, quote_return
 from prepaid.stored_value.refund import refund
 from tests.shop import NOON, HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
 from tests.stored_value.gifts import load_with_gift
+from tests.stored_value.people import asked_by, hire
 from tests.stored_value.rule_sets import give, identified, rule_set, ruled_shop
 
 TODAY = date(2026, 11, 23)
@@ -259,6 +257,22 @@ def test_refunds_and_voids_of_purchases_and_loads_count(committed_db: None) -> N
 
     assert (known.paid_minor, known.consumed_minor) == (300_000, 365_400)
     assert [load.paid_left_minor + load.bonus_left_minor for load in known.loads] == [held.balance()]
+
+
+def test_value_without_an_original_is_paid_back_once(committed_db: None) -> None:
+    shop = ruled_shop(RuleSet.objects.get(code="cn_registered"), refund_unlinked_alone_max=None)
+    held = shop.card()
+    give(held, identified())
+    assert shop.load_at_desk(held, 10_000).approved
+    assert shop.redeem(held, 10_000).approved
+    given = RefundUnlinked(card_id=held.card.id, amount_minor=3_000, currency="CNY")
+    assert asked_by(hire(shop), given).is_executed
+    assert shop.redeem(held, 1_000).approved
+
+    branch = quote(held).branch("art18")
+
+    assert branch is not None
+    assert (branch.refund_minor, branch.uncovered_minor) == (2_000, 0)
 
 
 def test_a_load_that_was_undone_was_never_paid(committed_db: None) -> None:

@@ -75,6 +75,12 @@ def refuse_replacement(rule_set_id: UUID | None, on: date) -> None:
         raise RuleRefused(rule)
 
 
+def max_balance_of_rules(rule_set_id: UUID | None, on: date) -> int | None:
+    """Give the most that a rule lets a card hold; None where none does. Minor units."""
+    rule = rules_in_force(rule_set_id, on).get("max_balance")
+    return None if rule is None else rule.stated
+
+
 def asks_identity_at_any_load(rule_set_id: UUID | None, on: date) -> Rule | None:
     """Find the rule by which nothing is loaded before the holder's identity is recorded."""
     rule = rules_in_force(rule_set_id, on).get("identity_required_when")

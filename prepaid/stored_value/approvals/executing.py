@@ -152,6 +152,7 @@ def carry_out_card_return(approval: Approval, asked: CardReturn, *, at: datetime
                 retained_minor=asked.retained_minor,
                 tender=asked.tender,
                 note=approval.reason,
+                currency=asked.currency,
             )
         )
     assert approval.account_id is not None, "a card that is returned has an account"

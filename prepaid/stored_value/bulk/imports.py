@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from prepaid.cards.models import BulkLine, BulkSecrets, CardImport, ImportFault, Program
-from prepaid.cards.rules.in_force import refuse_terms
+from prepaid.cards.rules.in_force import max_balance_of_rules, refuse_terms
 from prepaid.stored_value.bulk.errors import BulkRefused
 from prepaid.stored_value.bulk.lines import (
     CHUNK_LINES,
@@ -73,7 +73,9 @@ def check_import(
         return found
     today = origin_of_till(till).business_date_at(at)
     refuse_terms(program, today)
-    sheet = read_sheet(content, currency=program.currency, today=today, balance_max=program.balance_max)
+    most = [program.balance_max, max_balance_of_rules(program.rule_set_id, today)]
+    balance_max = min((each for each in most if each is not None), default=None)
+    sheet = read_sheet(content, currency=program.currency, today=today, balance_max=balance_max)
     with transaction.atomic():
         faults = sheet.faults or _stage_lines(import_id, program, sheet)
         made = CardImport.objects.create(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -236,8 +237,9 @@ def _read_day(fields: dict[str, str], today: date, wrong: Wrong) -> date | None:
     if not typed:
         return None
     try:
-        year, month, day = (int(part) for part in typed.split("-"))
-        expires_on = date(year, month, day)
+        if re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}", typed) is None:
+            raise ValueError(typed)
+        expires_on = date(*(int(part) for part in typed.split("-")))
     except ValueError:
         wrong("expires_on", "date_invalid")
         return None

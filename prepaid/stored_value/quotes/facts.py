@@ -26,7 +26,9 @@ with moved as (
     select lot.lot_no,
         lot.amount - coalesce(sum(moved.out) filter (where moved.kind is distinct from 'merchant'
             and moved.position <> lot.position), 0)::bigint as kept,
-        coalesce(sum(moved.out) filter (where moved.kind = 'merchant'), 0)::bigint as consumed,
+        -- A refund without an original makes its lot out of the merchant's account: that bought nothing.
+        coalesce(sum(moved.out) filter (where moved.kind = 'merchant'
+            and moved.position <> lot.position), 0)::bigint as consumed,
         coalesce(sum(moved.out) filter (where moved.kind = any (%(tenders)s)
             and moved.undoes is distinct from 'load' and moved.position <> lot.position), 0)::bigint
             as returned

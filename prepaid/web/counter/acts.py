@@ -12,9 +12,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from prepaid.cards.models import Card
+from prepaid.money import is_unit
 from prepaid.stored_value.answers import Balance
 
-Code = Literal["replace", "exchange", "new-pin", "reassign", "move", "merge", "cash-out", "close"]
+Code = Literal[
+    "replace", "exchange", "new-pin", "reassign", "move", "merge", "reactivate", "cash-out", "close"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,15 @@ ACTS = (
         for_managers=True,
     ),
     Act(
+        code="reactivate",
+        icon="calendar-sync",
+        title=_("Bring expired value back"),
+        text=_("What has expired can be spent again, for as long as a new top-up."),
+        verb=_("Bring back"),
+        group="value",
+        for_managers=True,
+    ),
+    Act(
         code="cash-out",
         icon="banknote-arrow-down",
         title=_("Cash out"),
@@ -126,7 +138,12 @@ def _fits(code: Code, card: Card, balance: Balance) -> bool:
         return state == "expired"
     if code == "new-pin":
         return state == "active" and "number" in card.program.allowed_credentials
+    # Units are no money to pay out: they are spent, moved, or taken away by a correction.
+    if is_unit(card.program.currency) and (code == "cash-out" or (code == "close" and balance.balance_minor)):
+        return False
     if code in ("move", "cash-out") and not balance.available_minor:
+        return False
+    if code == "reactivate" and not card.program.reactivates_expired:
         return False
     if code in ("move", "merge") and card.program.moves_to == "nothing":
         return False

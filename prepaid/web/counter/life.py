@@ -53,7 +53,7 @@ from prepaid.web.counter.stream import last_tap_id
 from prepaid.web.counter.words import DESTINATION_NAMES
 from prepaid.web.named import told_of
 
-MOVES_VALUE = ("move", "merge", "cash-out", "close")
+MOVES_VALUE = ("move", "merge", "reactivate", "cash-out", "close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

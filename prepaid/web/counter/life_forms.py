@@ -9,10 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from prepaid.cards.models import Card
+from prepaid.cards.rules.in_force import rules_in_force
+from prepaid.ledger.models import LedgerAccount
 from prepaid.money import Money, parse_amount
 from prepaid.stores.models import Tap
 from prepaid.web.access import Place
@@ -20,6 +23,7 @@ from prepaid.web.counter.acts import Code
 from prepaid.web.counter.commands import list_sought
 from prepaid.web.counter.finding import find_card, get_card
 from prepaid.web.counter.issuing import find_new_tap
+from prepaid.web.named import article_of, text_of
 
 UUID_VERSION = 7
 TENDERS = (("cash", gettext_lazy("Cash")), ("bank_transfer", gettext_lazy("Bank transfer")))
@@ -112,7 +116,7 @@ class ToCardForm(LifeForm):
 
 
 class AmountForm(LifeForm):
-    """An amount of the store's currency."""
+    """An amount of what the card holds."""
 
     amount = forms.CharField(label=gettext_lazy("Amount"), max_length=14)
 
@@ -124,9 +128,8 @@ class AmountForm(LifeForm):
     def clean_amount(self) -> Money:
         """Read the amount exactly."""
         try:
-            money = parse_amount(
-                self.cleaned_data["amount"].strip().replace(",", ""), self.place.store.currency
-            )
+            typed = self.cleaned_data["amount"].strip().replace(",", "")
+            money = parse_amount(typed, self.card.program.currency)
         except ValueError as error:
             raise forms.ValidationError(_("Type an amount such as 100 or 36.50.")) from error
         if not money.amount_minor:
@@ -155,6 +158,17 @@ class CloseForm(PaidOutForm):
     paid_minor = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
     bonus_minor = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
+    def clean(self) -> dict[str, Any]:
+        """Send a card to the office whose return is reckoned as the law says."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        today = self.place.origin.business_date_at(timezone.now())
+        rule = rules_in_force(self.card.program.rule_set_id, today).get("refund_formula")
+        holds_value = LedgerAccount.objects.filter(pk=self.card.account_id, balance__gt=0).exists()
+        if rule is not None and "paid_bucket" not in rule.stated and holds_value:
+            said = f"{text_of(rule)} ({article_of(rule)})"
+            self.add_error(None, _("Nothing was changed: return this card in the office.") + " " + said)
+        return cleaned
+
 
 FORMS: dict[Code, type[LifeForm]] = {
     "replace": NewCardForm,
@@ -163,6 +177,7 @@ FORMS: dict[Code, type[LifeForm]] = {
     "reassign": HolderForm,
     "move": MoveForm,
     "merge": ToCardForm,
+    "reactivate": LifeForm,
     "cash-out": CashOutForm,
     "close": CloseForm,
 }

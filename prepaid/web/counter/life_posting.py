@@ -24,6 +24,7 @@ from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.lots import sum_lots
 from prepaid.stored_value.move import merge, move
 from prepaid.stored_value.reasons import Reason
+from prepaid.stored_value.replace import reactivate
 from prepaid.stored_value.requests import Request
 from prepaid.stored_value.return_card import return_card
 from prepaid.web.access import Place
@@ -67,6 +68,7 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
     """Give the posting that an act asks for; called, it raises IdReused and TryAgain."""
     target, reason = asked.get("target"), asked["reason"]
     amount = asked["amount"] if asked.get("amount") else None
+    currency = card.program.currency
     content = [
         code,
         card.id,
@@ -85,7 +87,9 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
             return move(noted(request, reason), card.id, target.id, amount)
         if code == "merge":
             assert target is not None, "the form found the other card"
-            return merge(noted(request, reason), card.id, target.id, reason=reason)
+            return merge(noted(request, reason), card.id, target.id, reason=reason, currency=currency)
+        if code == "reactivate":
+            return reactivate(noted(request, reason), card.id, currency=currency)
         if code == "cash-out":
             assert amount is not None, "the form read the amount"
             tender = asked["tender"]
@@ -97,6 +101,7 @@ def posting_of(code: Code, place: Place, card: Card, asked: dict[str, Any]) -> C
             forfeited_bonus_minor=asked["bonus_minor"] or 0,
             tender=asked["tender"],
             note=reason,
+            currency=currency,
         )
 
     return post

@@ -13,7 +13,7 @@ FAULTS: dict[str, str | Promise] = {
     "twice": _("It stands on an earlier line already; which one, is shown beside."),
     "taken": _("A card of this number or external id is here already."),
     "amount_invalid": _("Not an amount: digits, and at most the decimals of the currency after a point."),
-    "balance_max": _("Balance and bonus together are above the program's limit."),
+    "balance_max": _("Balance and bonus together are more than a card of this program may hold."),
     "date_invalid": _("Not a date: write 2027-06-30."),
     "date_past": _("The value has expired already: leave the line out."),
     "state_unknown": _("The state is active, blocked or issued."),

@@ -18,11 +18,15 @@ declare
     v_reasons text[];
     v_single integer[];
     v_line cards_bulkline;
+    v_balance_max bigint;
 begin
     select * into strict v_program from cards_program where id = p_program;
     v_card.program := v_program;
     v_singly := v_program.rule_set_id is not null or stored_value_is_counted(v_card, null)
         or exists (select from cards_offer as offer where offer.program_id = p_program and offer.ended_at is null);
+    v_balance_max := least(v_program.balance_max, (
+        select (rule.value #>> '{}')::bigint from stored_value_rules(v_program.rule_set_id, p_request.business_date) as rule
+        where rule.field = 'max_balance'));
     perform from cards_card as card
     where card.id = any (array(
         select line.card_id from cards_bulkline as line
@@ -50,7 +54,7 @@ begin
                 case
                     when p_type = 'load' then stored_value_refuse_load(
                         p_request, v_card, account, line.paid_minor, v_program.currency, p_tender, null, 0)
-                    when line.paid_minor + line.bonus_minor > v_program.balance_max then 'limit_balance'
+                    when line.paid_minor + line.bonus_minor > v_balance_max then 'limit_balance'
                 end) as reason
         from cards_bulkline as line
         join cards_card as card on card.id = line.card_id

@@ -34,9 +34,14 @@ begin
         stored_value_refuse_card(v_card, v_presented, p_request.store_id, p_request.business_date, p_currency),
         stored_value_refuse_by_rule(p_request, v_card, p_type, v_account.balance),
         stored_value_refuse_own_issue(p_request, v_account.id),
+        stored_value_refuse_payment(p_request, v_card, p_type, p_paid + p_paid_from_bonus, v_amount, p_tender),
+        -- A cash-out cannot be asked for: above the amount, its day added up, it takes a card return.
         case
-            when p_type = 'card_return' and v_amount > (v_card.program).card_return_alone_max
-                and not stored_value_is_approved(p_request.id, 'card_return', p_card, v_amount)
+            when case p_type
+                    when 'cash_out' then v_amount + stored_value_paid_out_on(v_account.id, p_request.business_date, null)
+                    else v_amount
+                end > (v_card.program).card_return_alone_max
+                and (p_type = 'cash_out' or not stored_value_is_approved(p_request.id, 'card_return', p_card, v_amount))
                 then stored_value_decline_for(p_request, 'second_person_needed')
         end,
         stored_value_refuse_pay_out(

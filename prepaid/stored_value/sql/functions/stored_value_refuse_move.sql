@@ -1,5 +1,5 @@
 -- Decides whether value may move between two accounts that the caller holds: the first reason that applies, or null.
--- p_amount null: all of it, for which no hold may be open and no shortfall be owed. Minor units.
+-- p_amount null: all of it, for which no hold may be open, no shortfall be owed and no part of a bonus be due later. Minor units.
 create or replace function stored_value_refuse_move(
     p_request ledger_request, p_source stored_value_card, p_target stored_value_card, p_from ledger_account,
     p_to ledger_account, p_amount bigint
@@ -15,6 +15,9 @@ begin
             or ((p_source.program).moves_to = 'same_program' and (p_source.program).id <> (p_target.program).id)
             then 'type_not_allowed'
         when p_amount is null and p_from.shortfall > 0 then stored_value_decline_for(p_request, 'shortfall_owed')
+        when p_amount is null and exists (
+            select from ledger_bonus as bonus where bonus.account_id = p_from.id and bonus.resolution is null)
+            then stored_value_decline_for(p_request, 'bonus_to_come')
     end;
     return case
         when v_reason is not null then v_reason
