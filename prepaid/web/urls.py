@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
+from prepaid.web.counter import asking, cards, chip, identity, issuing, life, phones, receipts, stream, views
 from prepaid.web.office import (
     approvals,
     fleet,
@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("receipts/<uuid:transaction_id>", receipts.receipt, name="receipt"),
     path("cards", cards.cards, name="cards"),
     path("cards/new", issuing.new_card, name="new_card"),
+    path("cards/<uuid:card_id>/chip", chip.chip, name="card_chip"),
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
     path("cards/<uuid:card_id>/life", life.card_life, name="card_life"),
     path("cards/<uuid:card_id>/life/<slug:code>", life.change_life, name="change_life"),
