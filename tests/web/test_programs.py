@@ -65,7 +65,11 @@ def test_terms_are_told_with_their_amounts_and_offers(manager: Desk) -> None:
 
     page = manager.client().get("/office/programs").content.decode()
 
-    for said in ("¥5,000.00 at once.", "A hold of the counter lasts 3 days.", "Correction: above ¥100.00."):
+    for said in (
+        "Up to ¥5,000.00 at once.",
+        "A hold of the counter lasts 3 days.",
+        "Correction: above ¥100.00.",
+    ):
         assert said in page, said
     assert "/cards/program/" not in page
     manager.user.is_staff = manager.user.is_superuser = True

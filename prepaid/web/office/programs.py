@@ -103,7 +103,7 @@ def list_terms(
     return [
         Term(_("Top-ups"), _top_ups(program)),
         Term(_("Purchases"), _purchases(program)),
-        Term(_("Balance"), _bounds(program, {"balance_max": _("%(amount)s on a card.")})),
+        Term(_("Balance"), _bounds(program, {"balance_max": _("Up to %(amount)s on a card.")})),
         Term(_("How long it is good"), _validity(program)),
         Term(_("Holds"), _holds(program)),
         Term(_("How a card is shown"), _proofs(program)),
@@ -133,20 +133,20 @@ def _top_ups(program: Program) -> list[str]:
     lines = _bounds(
         program,
         {
-            "load_single_max": _("%(amount)s at once."),
-            "load_day_max": _("%(amount)s a day."),
-            "load_month_max": _("%(amount)s a month."),
-            "holder_load_day_max": _("%(amount)s a day over all cards of one holder."),
-            "holder_load_month_max": _("%(amount)s a month over all cards of one holder."),
+            "load_single_max": _("Up to %(amount)s at once."),
+            "load_day_max": _("Up to %(amount)s a day."),
+            "load_month_max": _("Up to %(amount)s a month."),
+            "holder_load_day_max": _("Up to %(amount)s a day over all cards of one holder."),
+            "holder_load_month_max": _("Up to %(amount)s a month over all cards of one holder."),
         },
     )
     if (count := program.loads_day_max) is not None:
-        said = ngettext("%(count)d top-up a day.", "%(count)d top-ups a day.", count)
+        said = ngettext("Up to %(count)d top-up a day.", "Up to %(count)d top-ups a day.", count)
         lines.append(said % {"count": count})
     if (count := program.instrument_loads_day_max) is not None:
         said = ngettext(
-            "%(count)d top-up a day from one bank card or payment account.",
-            "%(count)d top-ups a day from one bank card or payment account.",
+            "Up to %(count)d top-up a day from one bank card or payment account.",
+            "Up to %(count)d top-ups a day from one bank card or payment account.",
             count,
         )
         lines.append(said % {"count": count})
@@ -157,11 +157,11 @@ def _purchases(program: Program) -> list[str]:
     return _bounds(
         program,
         {
-            "redeem_single_max": _("%(amount)s at once."),
-            "redeem_day_max": _("%(amount)s a day."),
-            "redeem_month_max": _("%(amount)s a month."),
-            "holder_redeem_day_max": _("%(amount)s a day over all cards of one holder."),
-            "holder_redeem_month_max": _("%(amount)s a month over all cards of one holder."),
+            "redeem_single_max": _("Up to %(amount)s at once."),
+            "redeem_day_max": _("Up to %(amount)s a day."),
+            "redeem_month_max": _("Up to %(amount)s a month."),
+            "holder_redeem_day_max": _("Up to %(amount)s a day over all cards of one holder."),
+            "holder_redeem_month_max": _("Up to %(amount)s a month over all cards of one holder."),
         },
     )
 
