@@ -36,7 +36,9 @@ def change(held: HeldCard, name: Change, shop: Shop) -> None:
 
 
 def test_a_blocked_card_comes_on_the_list_and_leaves_it_when_unblocked(shop: Shop) -> None:
-    held = shop.card()
+    earlier, held = shop.card(), shop.card()
+    shown(earlier)
+    change(earlier, "block", shop)  # from version 0 on, the list would be told whole
     fingerprint, before = shown(held), hot_list_version()
 
     change(held, "block", shop)

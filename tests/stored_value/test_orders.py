@@ -308,6 +308,27 @@ def test_a_number_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch) 
     assert BulkSecrets.objects.filter(bulk_id=order.id).count() == 1
 
 
+def rows_read_whole() -> int:
+    """Count the rows that this transaction read by going through a whole table."""
+    tables = ["cards_card", "cards_credential", "cards_account", "ledger_account", "ledger_answer"]
+    sql = "select sum(seq_tup_read) from pg_stat_xact_user_tables where relname = any (%s)"
+    counted = rows(sql, [tables])
+    return int(counted[0][0])
+
+
+def test_making_and_loading_many_cards_never_goes_through_a_table_for_each() -> None:
+    order = draft(open_shop(), 400)
+    approved(order)
+    before = rows_read_whole()
+    make_chunk(order.id, at=NOON)
+    made = rows_read_whole()
+    fund(order)
+    load_chunk(order.id, at=NOON)
+
+    assert made - before < 4_000
+    assert rows_read_whole() - made < 4_000
+
+
 def test_lost_keys_are_told_and_do_not_wait_for_ever(settings: Settings, tmp_path: Path) -> None:
     shop = open_shop()
     shop.card()

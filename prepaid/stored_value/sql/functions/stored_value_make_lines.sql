@@ -51,5 +51,9 @@ begin
         select stored_value_line_id(p_bulk, line.line, 'issue'), line.card_id, 'issue', '', 'issued', '', p_actor, p_at from line
     )
     select count(*) into v_count from line;
+    if p_from = 1 then
+        -- Whatever this session does next with so many new cards is planned for tables of their size.
+        analyze (skip_locked) cards_bulkline, cards_account, cards_card, cards_credential, ledger_account;
+    end if;
     return v_count;
 end $$;
