@@ -31,6 +31,7 @@ from prepaid.cards.errors import (
     NoneAwaited,
     SessionOver,
 )
+from prepaid.cards.lifecycle import change_state
 from prepaid.cards.models import Card, Credential, Personalisation, Program
 from prepaid.cards.sessions import State, Step
 from prepaid.keys import site_keys
@@ -101,10 +102,12 @@ def begin_awaited(
         raise
 
 
-def await_blank(card_id: UUID, *, terminal_id: UUID, store_id: UUID, at: datetime) -> Personalisation:
+def await_blank(
+    card_id: UUID, *, terminal_id: UUID, store_id: UUID, actor: str, at: datetime
+) -> Personalisation:
     """Let the next blank on a terminal's reader become a card: for five minutes, or until another awaits one.
 
-    Locks the card. Raises CardUnusable, AlreadyPersonalised.
+    Who asked stands in the card's history. Locks the card. Raises CardUnusable, AlreadyPersonalised.
     """
     with transaction.atomic():
         card = _lock_card(pk=card_id)
@@ -115,6 +118,7 @@ def await_blank(card_id: UUID, *, terminal_id: UUID, store_id: UUID, at: datetim
         intent.terminal_id, intent.awaited_until = terminal_id, at + AWAITED_FOR
         intent.step, intent.step_at, intent.fault = 0, None, ""
         intent.save()
+        change_state(card_id, "personalise", actor=actor, at=at)
     return intent
 
 

@@ -83,7 +83,13 @@ def await_chip(card: Card, place: Place) -> Notice | None:
     if terminal is None:
         return Notice("bad", _("This till has no terminal, and so no reader."), _("Nothing was changed."))
     try:
-        await_blank(card.id, terminal_id=terminal.id, store_id=place.store.id, at=timezone.now())
+        await_blank(
+            card.id,
+            terminal_id=terminal.id,
+            store_id=place.store.id,
+            actor=place.operator,
+            at=timezone.now(),
+        )
     except AlreadyPersonalised:
         return Notice("bad", _("This card has its chip already."), _("Nothing was changed."))
     except CardUnusable as refused:
