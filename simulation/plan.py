@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from simulation.script import EXPECTED, OFFLINE, OFFLINE_TROUBLE, ORDINARY, SPENDS, TROUBLE, Scene
+from simulation.script import EXPECTED, FOUND_OUT, OFFLINE, OFFLINE_TROUBLE, ORDINARY, SPENDS, TROUBLE, Scene
 
 PARTS = ("morning", "evening")
 VISITS = 12
@@ -151,6 +151,7 @@ class _Planner:
         self.number = 0
         self.races = 0
         self.findings = {"advice_late_counter": 0, "advice_shortfall": 0}
+        self.found_out: dict[str, set[int]] = {}
 
     def plan(self) -> Plan:
         shifts = [self._part(part) for part in range(self.size.parts)]
@@ -271,8 +272,14 @@ class _Planner:
             amount = self.balances[card] + FAR_TOO_MUCH_MINOR
         if scene == "over_limit":
             amount = SINGLE_MAX_MINOR + 1
-        if scene == "lost_card":
+        if scene in ("lost_card", "copied_chip"):
+            # A copy that is found out blocks its card, which nobody could spend from after that.
             card = self.lost[terminal]
+        if scene in FOUND_OUT:
+            # However often a copy of one card is shown, it is one exception.
+            shown = self.found_out.setdefault(FOUND_OUT[scene], set())
+            shown.add(card)
+            self.findings[FOUND_OUT[scene]] = len(shown)
         other = next((one for one in hand if one != card), card)
         captured = amount - self.chance.randrange(0, 300, 50) if scene == "capture" else 0
         return self._book(self._visit(scene, card, amount, second_amount=captured, other=other), terminal)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import BrokenBarrierError
 from typing import Any, Protocol
 from uuid import UUID
@@ -26,7 +27,7 @@ from terminals.terminal import Terminal
 
 RACE_WAIT_S = 60.0
 EVERY_CALL = 1_000
-HOLD_S = 3_600
+HOLD_GOOD_FOR = timedelta(hours=1)
 ANOTHER = "another transaction"
 
 
@@ -200,27 +201,19 @@ class Till:
             self.step(lambda: self.terminal.transactions.void(entry.id))
 
     def _hold(self, visit: Visit) -> Entry | None:
-        held, currency = self.cards[visit.card], self.terminal.enrolment.currency
-        card, amount = held.tap(), visit.amount
-        return self.post(
-            lambda asked: messages.Hold(
-                **asked, card=card, amount=amount, currency=currency, expires_in_s=HOLD_S
-            )
-        )
+        held, sell = self.cards[visit.card], self.terminal.transactions
+        card = held.tap()
+        return self.step(lambda: sell.hold(card, visit.amount, good_for=HOLD_GOOD_FOR, uid=held.uid))
 
     def _capture(self, visit: Visit) -> None:
-        entry, currency = self._hold(visit), self.terminal.enrolment.currency
+        entry = self._hold(visit)
         if entry is not None:
-            self.post(
-                lambda asked: messages.Capture(
-                    **asked, original=entry.id, amount=visit.second_amount, currency=currency
-                )
-            )
+            self.step(lambda: self.terminal.transactions.capture(entry.id, visit.second_amount))
 
     def _release(self, visit: Visit) -> None:
         entry = self._hold(visit)
         if entry is not None:
-            self.post(lambda asked: messages.Release(**asked, original=entry.id))
+            self.step(lambda: self.terminal.transactions.release(entry.id))
 
     def _left_hold(self, visit: Visit) -> None:
         """Nobody comes back for it: the site releases it at night."""

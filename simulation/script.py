@@ -70,6 +70,8 @@ EXPECTED: dict[Scene, tuple[str, ...]] = {
     "offline_lost": ("not sent offline_card_hot",),
     "poor_top_up": (APPROVED,),
 }
+# The exception that a presentation becomes which no honest card makes.
+FOUND_OUT: dict[Scene, str] = {"forged_sun": "card_forged", "copied_chip": "card_key_wrong"}
 SPENDS = {
     "tap", "challenged", "keyed", "scan", "replayed_sun", "pulled_away", "cut_request", "cut_answer",
     "torn_tap", "kill_before", "kill_after", "offline_tap", "offline_scan",

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,13 +18,14 @@ import msgspec
 from terminals import messages, terminal
 from terminals.amounts import Language, format_money, parse_amount
 from terminals.doctor import find_cause
-from terminals.errors import ConnectionFault, Refused, TerminalError
+from terminals.errors import AmountError, ConnectionFault, Refused, TerminalError
 from terminals.faults import cause_of
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.lock import AgentLock
 from terminals.network import is_own_host
 from terminals.opening import opened, present
+from terminals.payloads import see_that_tender_fits
 from terminals.presenting import Presented
 from terminals.receipt import receipt, word
 from terminals.results import (
@@ -93,7 +94,57 @@ def load(options: argparse.Namespace) -> int:
             entry_id=options.id,
             uid=shown.uid,
         ),
+        see_first=lambda: see_that_tender_fits(options.tender, options.reference),
     )
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Reserve value of a card."""
+    return _sell(
+        options,
+        "hold",
+        lambda till, shown, amount: till.transactions.hold(
+            shown.card,
+            amount,
+            good_for=timedelta(days=options.days),
+            currency=options.currency,
+            entry_id=options.id,
+            uid=shown.uid,
+        ),
+    )
+
+
+def capture(options: argparse.Namespace) -> int:
+    """Spend from a hold: the last one unless another is named, all of it unless less is asked for."""
+    with opened(options) as till:
+        original = _original(options, till, "nothing_held") or till.last_hold().id
+        held = till.journal.find(original)
+        currency = till.enrolment.currency if held is None else held.currency
+        amount = None if held is None else held.amount_minor
+        if options.amount is not None:
+            amount = parse_amount(options.amount, currency or till.enrolment.currency)
+        if amount is None:
+            raise AmountError("the hold is of another terminal: say the amount")
+        entry = till.transactions.capture(original, amount, currency=currency, entry_id=options.id)
+        return tell(options, result_of(entry), till)
+
+
+def release(options: argparse.Namespace) -> int:
+    """Give a hold back: the last one unless another is named."""
+    with opened(options) as till:
+        original = _original(options, till, "nothing_held") or till.last_hold().id
+        return tell(options, result_of(till.transactions.release(original, entry_id=options.id)), till)
+
+
+def _original(options: argparse.Namespace, till: Terminal, none_code: str) -> UUID | None:
+    """Give the transaction that the options name, None where they name none. Raises TerminalError."""
+    if not options.rrn:
+        original: UUID | None = options.original
+        return original
+    known = till.journal.find_by_rrn(options.rrn)
+    if known is None:
+        raise TerminalError(none_code, options.rrn)
+    return known
 
 
 def _priced(tender: messages.Tender, options: argparse.Namespace, till: Terminal) -> messages.Tender:
@@ -118,11 +169,7 @@ def balance(options: argparse.Namespace) -> int:
 def void(options: argparse.Namespace) -> int:
     """Undo a known transaction."""
     with opened(options) as till:
-        original: UUID | None = options.original
-        if options.rrn:
-            original = till.journal.find_by_rrn(options.rrn)
-            if original is None:
-                raise TerminalError("nothing_to_undo", options.rrn)
+        original = _original(options, till, "nothing_to_undo")
         entry = till.transactions.void(original) if original else till.void_last()
         return tell(options, result_of(entry), till)
 
@@ -204,8 +251,10 @@ def _sell(
     options: argparse.Namespace,
     kind: messages.TransactionType,
     begin: Callable[[Terminal, Presented, int], Entry],
+    see_first: Callable[[], object] = lambda: None,
 ) -> int:
     with opened(options) as till:
+        see_first()
         currency = options.currency or till.enrolment.currency
         amount_minor = parse_amount(options.amount, currency)
         known = till.transactions.find(options.id) if options.id else None
@@ -216,8 +265,8 @@ def _sell(
         before = {entry.id for entry in till.journal.list_unknown()}
         last = till.journal.list_last(1)
         prompt = format_money(amount_minor, currency, options.lang)
-        # Value that comes in is nobody's loss: only what is spent has a floor.
-        shown = present(options, till, prompt, spent_minor=amount_minor if kind == "redeem" else None)
+        # Value that comes in is nobody's loss: only what is spent or held has a floor.
+        shown = present(options, till, prompt, spent_minor=None if kind == "load" else amount_minor)
         if shown is None:
             return tell(options, no_card(), resolved=[])
         try:

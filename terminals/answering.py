@@ -27,7 +27,7 @@ from terminals.results import (
 )
 from terminals.shown import Shown
 from terminals.terminal import Terminal
-from terminals.watch import Done
+from terminals.watch import Done, ReadersSeen
 
 HISTORY = 5
 PIN_CODES = {"pin_required", "pin_wrong"}
@@ -42,6 +42,7 @@ class Answering:
         self._terminal = terminal
         self._begin = begin
         self._card: messages.Card | None = None
+        self._readers = ReadersSeen()
         # Typed for the sale that is armed, and for no other.
         self._pin: str | None = None
         self.shown = Shown(
@@ -84,12 +85,12 @@ class Answering:
             self._record(done.value)
         elif isinstance(done.value, ClosedBatch):
             shown.batch = done.value
-        if shown.mode == "load":
+        if shown.mode in {"load", "hold"}:
             shown.mode = "redeem"
 
     def _ended(self, entry: Entry) -> None:
         result = result_of(entry)
-        if self._card is not None and entry.type in {"redeem", "load"}:
+        if self._card is not None and entry.type in {"redeem", "load", "hold"}:
             result = named_for(result, self._card, at=entry.occurred_at)
         self.shown.result = result
         self._terminal.journal.mark_shown(entry.id)
@@ -108,7 +109,7 @@ class Answering:
 
     def _resolved(self, entries: list[Entry]) -> None:
         """Show what came of the last sale that was resolved; the others stand in the history."""
-        sales = [entry for entry in entries if entry.type in {"redeem", "load"}]
+        sales = [entry for entry in entries if entry.type in {"redeem", "load", "hold"}]
         self.shown.site_code = ""
         if sales or entries:
             self.shown.result = result_of((sales or entries)[-1])
@@ -169,3 +170,4 @@ class Answering:
         self.shown.torn = journal.find_torn()
         self.shown.unknown = len(journal.list_unknown())
         self.shown.undoable = journal.find_last_undoable()
+        self.shown.held = journal.find_last_hold()

@@ -9,6 +9,7 @@ import argparse
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,6 +22,7 @@ from terminals.identifiers import is_uuid7
 from terminals.results import EXIT_TEXTS, result_of_error
 from terminals.simulator.commands import add_arguments as add_simulator_arguments
 from terminals.state import FOLDER_DEFAULT, READER_DEFAULT
+from terminals.transactions import HOLD_GOOD_FOR
 
 if TYPE_CHECKING:
     Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -47,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone: what was done is done and stands in the journal.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        # Nobody foresaw it: support reads the whole story, a script gets its one object all the same.
+        traceback.print_exc()
+        return actions.tell(parsed, result_of_error(TerminalError("SW-APP-01", repr(error))))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -137,6 +143,9 @@ def _add_sales(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     redeem = commands.add_parser("redeem", parents=[common, card, sale], help="spend from a card")
     redeem.add_argument("--partial", action="store_true", help="take what the card has, if it has less")
     redeem.set_defaults(run=actions.redeem)
+    hold = commands.add_parser("hold", parents=[common, card, sale], help="reserve value of a card")
+    hold.add_argument("--days", type=_days, default=HOLD_GOOD_FOR.days, help="how long (default 7)")
+    hold.set_defaults(run=actions.hold)
     load = commands.add_parser("load", parents=[common, card, sale], help="top a card up")
     load.add_argument(
         "--tender",
@@ -166,12 +175,22 @@ def _add_personalise(commands: Subparsers, common: argparse.ArgumentParser) -> N
 
 
 def _add_undo(commands: Subparsers, common: argparse.ArgumentParser) -> None:
-    void = commands.add_parser("void", parents=[common], help="undo a known transaction of the open batch")
-    which = void.add_mutually_exclusive_group()
-    which.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the last)")
-    which.add_argument("--rrn", metavar="REFERENCE", help="which one, by its receipt")
-    void.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+    which = argparse.ArgumentParser(add_help=False)
+    named = which.add_mutually_exclusive_group()
+    named.add_argument("--original", type=_id, metavar="UUID", help="which one (default: the last)")
+    named.add_argument("--rrn", metavar="REFERENCE", help="which one, by its receipt")
+    which.add_argument("--operator", metavar="CODE", help="who is at the terminal")
+    void = commands.add_parser(
+        "void", parents=[common, which], help="undo a known transaction of the open batch"
+    )
     void.set_defaults(run=actions.void)
+    once = argparse.ArgumentParser(add_help=False)
+    once.add_argument("--id", type=_id, metavar="UUID", help="UUIDv7: again gives the same transaction")
+    capture = commands.add_parser("capture", parents=[common, which, once], help="spend from a hold")
+    capture.add_argument("--amount", help="in major units, such as 12.50 (default: all that is held)")
+    capture.set_defaults(run=actions.capture)
+    release = commands.add_parser("release", parents=[common, which, once], help="give a hold back whole")
+    release.set_defaults(run=actions.release)
     reverse = commands.add_parser(
         "reverse", parents=[common], help="undo a transaction whose answer never came"
     )
@@ -221,7 +240,7 @@ def _add_care(commands: Subparsers, common: argparse.ArgumentParser) -> None:
     recover.set_defaults(run=upkeep.recover)
 
 
-_READER_HELP = "usb, usb:serial:NUMBER, pcsc, pcsc:NAME, tty:USB0:pn532 or udp:HOST:PORT"
+_READER_HELP = "usb, usb:serial:NUMBER, pcsc, pcsc:NAME, tty:USB0:pn532 or udp:HOST:PORT; several with commas"
 _SCANNER_HELP = "serial:/dev/ttyACM0[:9600] or hid:/dev/input/by-id/..., beside the reader"
 
 
@@ -230,6 +249,13 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 3600:
         raise ValueError
     return seconds
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 60 / 86_400 <= days <= 366:
+        raise ValueError
+    return days
 
 
 def _id(text: str) -> UUID:

@@ -18,7 +18,7 @@ from terminals.results import (
     result_of_error,
 )
 from terminals.scanners import Scanned, ScannerChanged
-from terminals.shown import MODES, Question
+from terminals.shown import MODES, Question, capture_minor
 from terminals.state import DeviceNotes
 from terminals.watch import Event, ReaderChanged, Tapped
 
@@ -126,10 +126,11 @@ class Console(Answering):
 
     def _choose(self, key: str) -> None:
         shown = self.shown
-        modes = {"r": "redeem", "f1": "redeem", "t": "load", "f2": "load", "b": "balance", "f3": "balance"}
+        modes = {"r": "redeem", "f1": "redeem", "t": "load", "f2": "load", "b": "balance", "f3": "balance",
+                 "h": "hold"}  # fmt: skip
         questions: dict[str, Question] = {
             "v": "void", "f4": "void", "c": "close", "f6": "close", "x": "cancel", "f9": "cancel",
-            "p": "park", "f10": "quit",
+            "p": "park", "f10": "quit", "s": "capture", "e": "release",
         }  # fmt: skip
         shown.hint = ""
         if key in modes:
@@ -142,6 +143,10 @@ class Console(Answering):
                 shown.hint = "nothing_to_undo"
             elif (question == "cancel" and not shown.unknown) or (question == "park" and shown.torn is None):
                 shown.hint = "nothing_pending"
+            elif question in {"capture", "release"} and shown.held is None:
+                shown.hint = "nothing_held"
+            elif question == "capture" and shown.typed and capture_minor(shown) is None:
+                shown.hint = "type_amount"
             else:
                 shown.question = question
         elif key == "n":
@@ -176,6 +181,11 @@ class Console(Answering):
             self._work("park", self._terminal.park_torn)
         elif question == "close":
             self._work("close", self._terminal.close_batch)
+        elif question == "release":
+            self._work("release", self._terminal.release_last)
+        elif question == "capture":
+            amount = capture_minor(shown)
+            self._work("capture", lambda: self._terminal.capture_last(amount))
 
     def _tapped(self, event: Tapped) -> None:
         shown = self.shown
@@ -244,6 +254,13 @@ class Console(Answering):
         self._forget_pin()
         if shown.mode == "load":
             self._work("load", lambda: sell.load(present(presented), amount, currency=currency, uid=uid))
+        elif shown.mode == "hold":
+            self._work(
+                "hold",
+                lambda: sell.hold(
+                    with_pin(present(presented, amount), pin), amount, currency=currency, uid=uid
+                ),
+            )
         else:
             self._work(
                 "redeem",
@@ -254,15 +271,15 @@ class Console(Answering):
 
     def _reader_changed(self, event: ReaderChanged) -> None:
         shown = self.shown
-        changed = event.code not in {shown.reader_code, shown.card_code}
-        if event.code.startswith("NFC-"):
-            shown.card_code = event.code
+        if event.is_of_card:
+            is_new_fault, shown.card_code = event.code != shown.card_code, event.code
         else:
-            shown.reader_name, shown.reader_code, shown.card_code = event.name, event.code, ""
+            is_new_fault, worst = self._readers.note(event), self._readers.worst
+            shown.reader_name, shown.reader_code, shown.card_code = worst.name, worst.code, ""
             self._terminal.folder.save_reader_notes(
-                DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+                DeviceNotes(name=worst.name, code=worst.code, detail=worst.detail)
             )
-        if event.code and changed:
+        if is_new_fault:
             self._terminal.record_fault(event.code, event.detail, "tap")
 
     def _scanner_changed(self, event: ScannerChanged) -> None:

@@ -26,7 +26,7 @@ from terminals.texts import text
 
 __all__ = ["STEPS", "Finding", "Patient", "diagnose", "examine", "find_cause", "first_fault"]
 
-# What the site is asked while the rungs are looked at. It answers at the end of the two seconds, or never.
+# What the site is asked while the rungs are looked at. It answers by the end of the examination, or never.
 TIMEOUTS = Timeouts(name_s=0.5, connect_s=0.8, answer_s=WHOLE_S)
 SLOW_REMEMBERED = timedelta(minutes=10)
 NOT_THE_CAUSE = Texts(en="not the cause", zh="不是原因")

@@ -110,7 +110,7 @@ def list_components(
     if reader_code is not None:
         codes["card_reader"] = reader_code
     # A customer's bad code says that the scanner is well.
-    tested = None if scan is None else "" if scan.code in {None, "HW-SCN-01"} else str(scan.code)
+    tested = None if scan is None else scan.scanner_code
     if scanner_code is not None or tested is not None:
         codes["scanner"] = scanner_code or tested or ""
     return [

@@ -160,7 +160,7 @@ class Journal(FaultLog):
 
     def find(self, entry_id: UUID) -> Entry | None:
         """Give the entry with this id."""
-        return next(iter(self._entries("where id = ?", (str(entry_id),))), None)
+        return self._first("where id = ?", (str(entry_id),))
 
     def find_by_rrn(self, rrn: str) -> UUID | None:
         """Give the newest transaction with this RRN; spaces, hyphens and case do not matter."""
@@ -170,7 +170,7 @@ class Journal(FaultLog):
 
     def find_reversal(self, original: UUID) -> Entry | None:
         """Give the reversal written for an entry."""
-        return next(iter(self._entries("where original = ? and type = 'reversal'", (str(original),))), None)
+        return self._first("where original = ? and type = 'reversal'", (str(original),))
 
     def list_pending(self) -> list[Entry]:
         """List what the site has not answered: reversals before what they cancel, else oldest first."""
@@ -188,21 +188,13 @@ class Journal(FaultLog):
         A reversal is none: it can be repeated at any time.
         """
         marks = ", ".join("?" * len(TORN))
-        found = self._entries(
-            "where body is not null and state <> 'stand_in' and type <> 'reversal'"
-            f" and state in ({marks}) order by sequence limit 1",
-            TORN,
-        )
-        return found[0] if found else None
+        pending = "where body is not null and state <> 'stand_in' and type <> 'reversal'"
+        return self._first(f"{pending} and state in ({marks}) order by sequence limit 1", TORN)
 
     def find_unshown(self) -> Entry | None:
-        """Give the last redeem or load where it was approved and nobody was told so."""
-        found = self._entries(
-            """where sequence = (select max(sequence) from entry where type in ('redeem', 'load'))
-                 and outcome = 'approved' and is_shown = 0""",
-            (),
-        )
-        return found[0] if found else None
+        """Give the last redeem, load or hold where it was approved and nobody was told so."""
+        newest = "select max(sequence) from entry where type in ('redeem', 'load', 'hold')"
+        return self._first(f"where sequence = ({newest}) and outcome = 'approved' and is_shown = 0")
 
     def mark_shown(self, entry_id: UUID) -> None:
         """Note that the person at the terminal has seen the outcome."""
@@ -240,15 +232,12 @@ class Journal(FaultLog):
 
     def find_last_undoable(self) -> Entry | None:
         """Give the newest approved redeem or load of the open batch that no void or reversal has undone."""
-        found = self._entries(
-            """where type in ('redeem', 'load') and outcome = 'approved'
-                 and sequence > (select coalesce(max(last_sequence), 0) from batch)
-                 and id not in (select original from entry
-                                where type in ('void', 'reversal') and outcome = 'approved')
-               order by sequence desc limit 1""",
-            (),
-        )
-        return found[0] if found else None
+        since = "sequence > (select coalesce(max(last_sequence), 0) from batch)"
+        return self._last(f"type in ('redeem', 'load') and {since}", ended_by="'void', 'reversal'")
+
+    def find_last_hold(self) -> Entry | None:
+        """Give the newest approved hold that this terminal has not seen the end of; it may have expired."""
+        return self._last("type = 'hold'", ended_by="'capture', 'release', 'void', 'reversal'")
 
     def queue(self) -> messages.QueueState:
         """Count what the site has not answered, with the sum in minor units and the oldest time."""
@@ -361,6 +350,16 @@ class Journal(FaultLog):
         )
         database.execute(f"insert into entry ({_COLUMNS}) values ({', '.join('?' * len(row))})", row)
         return _entry(row)
+
+    def _last(self, condition: str, *, ended_by: str) -> Entry | None:
+        return self._first(
+            f"""where {condition} and outcome = 'approved' and id not in
+                  (select original from entry where outcome = 'approved' and type in ({ended_by}))
+                order by sequence desc limit 1"""
+        )
+
+    def _first(self, condition: str, values: tuple[Any, ...] = ()) -> Entry | None:
+        return next(iter(self._entries(condition, values)), None)
 
     def _entries(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
         return [_entry(row) for row in self._rows(f"select {_COLUMNS} from entry {condition}", values)]

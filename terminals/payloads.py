@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -41,6 +41,12 @@ class Payload:
     text: str
     fault: str | None = None
     tender: TenderType | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether this is less than a whole code of ours: the scanner saw a part of it."""
+        forms = {"pay_code": PAY_CODE_DIGITS, "card_code": CARD_CODE_DIGITS, "card_number": NUMBER_DIGITS[0]}
+        return len(self.text) < forms.get(self.scheme, 0)
 
 
 class PayloadRefused(TerminalError):
@@ -80,6 +86,18 @@ def card_of(text: str, *, entry: messages.Entry, pin: str | None = None) -> mess
     if payload.scheme == "card_code":
         return messages.QrCard(code=payload.text, entry=entry)
     return messages.NumberCard(number=payload.text, pin=pin, entry=entry)
+
+
+def see_that_tender_fits(tender: str, reference: str | None) -> None:
+    """Refuse a customer's payment code of one scheme as the reference of another tender.
+
+    Raises PayloadRefused (OPS-TND-01), which suggests the tender that the code belongs to.
+    """
+    if reference is None or tender not in {"wechat_pay", "alipay", "bank_card"}:
+        return
+    payload = classify(reference)
+    if payload.tender not in {None, tender}:
+        raise PayloadRefused(replace(payload, fault="OPS-TND-01"))
 
 
 def name_refusal(card: messages.Card, reason: str | None, *, at: datetime) -> str | None:

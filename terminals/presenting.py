@@ -16,10 +16,10 @@ import msgspec
 from terminals import messages
 from terminals.errors import TerminalError
 from terminals.payloads import card_of
-from terminals.readers import Reader, ReaderError, Tap, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader, paths_of
 from terminals.scanners import Scanned, ScannerChanged, ScannerError
 from terminals.scanners.watch import ScannerWatch
-from terminals.watch import Event, Events, ReaderChanged, ReaderWatch, Tapped
+from terminals.watch import Event, Events, ReaderChanged, ReaderWatch, Tapped, watch_readers
 
 T = TypeVar("T")
 Tell = Callable[[str, str], object]
@@ -67,6 +67,11 @@ def wait_for_tap(
     A card that left too early, or two at once, is told and waited for again. `ready` is called once the
     reader is open. Raises ReaderError.
     """
+    if len(paths_of(path)) > 1:
+        ready()
+        return wait_for_card(
+            reader=path, scanner="", wait_s=wait_s, use=lambda shown: use(*_tap_of(shown)), tell=tell
+        )
     stop = threading.Event()
     timer = threading.Timer(wait_s, stop.set)
     timer.daemon = True
@@ -89,13 +94,15 @@ def wait_for_tap(
 
 
 def wait_for_card(*, reader: str, scanner: str, wait_s: float, use: Use[T], tell: Tell) -> T | None:
-    """Use the first card that is tapped or scanned within `wait_s`; None when none came.
+    """Use the first card that is tapped at a reader, or scanned, within `wait_s`; None when none came.
 
     `tell` hears of each fault on the way, code and detail; one device that is gone does not end the wait
-    while the other works. Raises ReaderError when both are gone, PayloadRefused for a foreign code.
+    while another works. Raises ReaderError when all are gone, PayloadRefused for a foreign code.
     """
     events = Events()
-    watches: list[ReaderWatch | ScannerWatch] = [ReaderWatch(reader, events), ScannerWatch(scanner, events)]
+    watches: list[ReaderWatch | ScannerWatch] = [*watch_readers(reader, events)]
+    if scanner:
+        watches.append(ScannerWatch(scanner, events))
     for watch in watches:
         watch.start()
     faults: dict[str, TerminalError] = {}
@@ -113,6 +120,8 @@ def wait_for_card(*, reader: str, scanner: str, wait_s: float, use: Use[T], tell
                 tell(error.code, error.detail)
             if isinstance(event, ReaderChanged | ScannerChanged):
                 _note(event, faults, tell)
+                if len(faults) == len(watches):
+                    raise next(iter(faults.values()))
         return None
     finally:
         for watch in watches:
@@ -127,15 +136,21 @@ def _presented(event: Event | None) -> Presented | None:
     return None
 
 
+def _tap_of(shown: Presented) -> tuple[Reader, Tap]:
+    assert shown.reader is not None, "without a scanner there is nothing but taps"
+    assert shown.tap is not None, "what comes from a reader is a tap"
+    return shown.reader, shown.tap
+
+
 def _note(event: ReaderChanged | ScannerChanged, faults: dict[str, TerminalError], tell: Tell) -> None:
-    """Tell a change of a device once; raises the reader's fault when both devices have one."""
-    is_device = not event.code.startswith("NFC-")
-    name = "reader" if isinstance(event, ReaderChanged) else "scanner"
-    known = faults.pop(name, None) if is_device else None
-    if event.code and is_device:
-        kind = ReaderError if name == "reader" else ScannerError
-        faults[name] = kind(event.code, event.detail)
-        if len(faults) == 2:
-            raise faults["reader"]
-    if event.code and (known is None or known.code != event.code):
+    """Keep the fault of each device that is gone, and tell it once."""
+    is_reader = isinstance(event, ReaderChanged)
+    if isinstance(event, ReaderChanged) and event.is_of_card:
         tell(event.code, event.detail)
+        return
+    device = f"reader {event.path}" if isinstance(event, ReaderChanged) else "scanner"
+    known = faults.pop(device, None)
+    if event.code:
+        faults[device] = (ReaderError if is_reader else ScannerError)(event.code, event.detail)
+        if known is None or known.code != event.code:
+            tell(event.code, event.detail)

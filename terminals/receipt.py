@@ -17,6 +17,9 @@ WIDTH = 32
 _WORDS: dict[str, tuple[str, str]] = {
     "load": ("TOP-UP", "充值"),
     "redeem": ("PURCHASE", "消费"),
+    "hold": ("HOLD", "预授权"),
+    "capture": ("PURCHASE FROM A HOLD", "预授权完成"),
+    "release": ("HOLD RELEASED", "预授权解除"),
     "void": ("VOID", "撤销"),
     "reversal": ("REVERSAL", "冲正"),
     "inquiry": ("BALANCE", "余额查询"),

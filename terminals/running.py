@@ -31,11 +31,22 @@ from terminals.screen import Screen, Wake, run_screen
 from terminals.state import DeviceNotes, StateFolder
 from terminals.terminal import Terminal
 from terminals.view import draw
-from terminals.watch import Done, Event, Events, ReaderChanged, ReaderWatch, Tapped, Work
+from terminals.watch import (
+    Done,
+    Event,
+    Events,
+    ReaderChanged,
+    ReadersSeen,
+    ReaderWatch,
+    Tapped,
+    Work,
+    watch_readers,
+)
 
 log = logging.getLogger(__name__)
 TICK_S = 0.25
 LOG_BYTES_MAX = 256 * 1024
+Watch = ReaderWatch | ScannerWatch
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,17 +73,13 @@ def _run_screen(folder: StateFolder, options: argparse.Namespace) -> int:
     _on_stop_signals(end)
     with AgentLock(folder, "interactive"), Terminal(folder, operator=options.operator) as terminal:
         events = Events(wake)
-        reader = ReaderWatch(options.reader or terminal.enrolment.reader, events)
+        watches = _watches(options, terminal, events)
         work = Work(events)
-        scanner_path = options.scanner or terminal.enrolment.scanner
-        scanner = ScannerWatch(scanner_path, events) if scanner_path else None
         console = Console(terminal, work.begin, options.lang)
 
         def body(screen: Screen) -> int:
-            reader.start()
+            _start(watches)
             work.start()
-            if scanner is not None:
-                scanner.start()
             console.start()
             _loop(screen, console, events, terminal, ended)
             return Exit.APPROVED
@@ -80,9 +87,7 @@ def _run_screen(folder: StateFolder, options: argparse.Namespace) -> int:
         try:
             return run_screen(body, wake)
         finally:
-            reader.stop()
-            if scanner is not None:
-                scanner.stop()
+            _stop(watches)
             work.stop()
 
 
@@ -110,9 +115,9 @@ def _run_headless(folder: StateFolder, options: argparse.Namespace) -> int:
     while lock.acquire_when_free(stop):
         try:
             with Terminal(folder, operator=options.operator) as terminal:
-                reader = options.reader or terminal.enrolment.reader
-                scanner = options.scanner or terminal.enrolment.scanner
-                Headless(terminal, reader, scanner).run(lambda: stop.is_set() or lock.is_asked_to_give_way())
+                events = Events()
+                headless = Headless(terminal, events, _watches(options, terminal, events))
+                headless.run(lambda: stop.is_set() or lock.is_asked_to_give_way())
         finally:
             lock.release()
         log.info("ended gave_way=%s", not stop.is_set())
@@ -124,23 +129,22 @@ def _run_headless(folder: StateFolder, options: argparse.Namespace) -> int:
 class Headless:
     """The agent without a screen: taps are told to the site, which shows the card at the paired counter."""
 
-    def __init__(self, terminal: Terminal, reader: str, scanner: str = "") -> None:
+    def __init__(self, terminal: Terminal, events: Events, watches: list[Watch]) -> None:
         self._terminal = terminal
-        self._events = Events()
-        self._work = Work(self._events)
-        self._reader = ReaderWatch(reader, self._events)
-        self._scanner = ScannerWatch(scanner, self._events) if scanner else None
-        self._scanner_code = ""
+        self._events = events
+        self._work = Work(events)
+        self._watches = watches
+        self._readers = ReadersSeen()
         self._reader_code: str | None = None
+        has_scanner = any(isinstance(watch, ScannerWatch) for watch in watches)
+        self._scanner_code: str | None = "" if has_scanner else None
         self._inquiries = 0
         self._failures: dict[str, str] = {}
 
     def run(self, is_ended: Callable[[], bool]) -> None:
         """Watch the reader, resolve the queue and tell the site, until told to stop."""
-        self._reader.start()
+        _start(self._watches)
         self._work.start()
-        if self._scanner is not None:
-            self._scanner.start()
         log.info("started terminal=%s site=%s", self._terminal.enrolment.name, self._terminal.enrolment.site)
         beat_at = time.monotonic()
         try:
@@ -148,20 +152,15 @@ class Headless:
                 if time.monotonic() >= beat_at:
                     self._work.begin("resolve", self._terminal.transactions.resolve)
                     self._work.begin(
-                        "beat", lambda: self._terminal.tell_health(self._reader_code, self._code_of_scanner())
+                        "beat", lambda: self._terminal.tell_health(self._reader_code, self._scanner_code)
                     )
                     beat_at = time.monotonic() + INTERVAL_S
                 event = self._events.next(TICK_S)
                 if event is not None:
                     self._act(event)
         finally:
-            self._reader.stop()
-            if self._scanner is not None:
-                self._scanner.stop()
+            _stop(self._watches)
             self._work.stop()
-
-    def _code_of_scanner(self) -> str | None:
-        return self._scanner_code if self._scanner is not None else None
 
     def _act(self, event: Event) -> None:
         if isinstance(event, Tapped):
@@ -200,14 +199,15 @@ class Headless:
         self._terminal.folder.save_scanner_notes(notes)
 
     def _reader_changed(self, event: ReaderChanged) -> None:
-        is_card = event.code.startswith("NFC-")
-        if is_card or event.code != self._reader_code:
+        is_new_fault = event.is_of_card or self._readers.note(event)
+        if is_new_fault or not event.code:
             log.info("reader %s code=%s %s", event.name, event.code or "-", event.detail)
-            if event.code:
-                self._terminal.record_fault(event.code, event.detail, "tap")
-        if not is_card:
-            self._reader_code = event.code
-            notes = DeviceNotes(name=event.name, code=event.code, detail=event.detail)
+        if is_new_fault:
+            self._terminal.record_fault(event.code, event.detail, "tap")
+        if not event.is_of_card:
+            worst = self._readers.worst
+            self._reader_code = worst.code
+            notes = DeviceNotes(name=worst.name, code=worst.code, detail=worst.detail)
             self._terminal.folder.save_reader_notes(notes)
 
     def _done(self, done: Done) -> None:
@@ -234,6 +234,23 @@ class Headless:
             log.warning("%s_failed code=%s %s", work, code, detail)
             self._terminal.record_fault(code, detail, "tap" if work == "inquiry" else None)
         self._failures[work] = error.code
+
+
+def _watches(options: argparse.Namespace, terminal: Terminal, events: Events) -> list[Watch]:
+    """Give what watches this terminal's readers, and its scanner where it has one."""
+    scanner = options.scanner or terminal.enrolment.scanner
+    readers = watch_readers(options.reader or terminal.enrolment.reader, events)
+    return [*readers, ScannerWatch(scanner, events)] if scanner else [*readers]
+
+
+def _start(watches: list[Watch]) -> None:
+    for watch in watches:
+        watch.start()
+
+
+def _stop(watches: list[Watch]) -> None:
+    for watch in watches:
+        watch.stop()
 
 
 def _log_to(handler: logging.Handler, level: int) -> None:

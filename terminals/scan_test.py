@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from terminals.messages import Texts
+from terminals.payloads import classify
 from terminals.state import StateFolder, write_durably
 
 # Letters that move on other keyboards (QWERTZ, AZERTY), both cases, digits, signs that need Shift somewhere.
@@ -25,6 +26,13 @@ _DE = str.maketrans("yzYZ-/:=", "zyZYß-Ö´")
 _FR = str.maketrans("qwazmQWAZM0123456789-/:=", "azqw,AZQW?à&é\"'(-è_ç)!M+")
 KEYBOARDS = {"QWERTZ": TEST_CODE.translate(_DE), "AZERTY": TEST_CODE.translate(_FR)}
 CLEAN = Texts(en="HW-SCN-02: wipe the window with a soft cloth.", zh="HW-SCN-02：请用软布擦拭扫描窗。")
+CUSTOMER = Texts(
+    en="HW-SCN-01: the scanner is well. Raise the screen's brightness, then scan the customer's code.",
+    zh="HW-SCN-01：扫码器正常。请调亮屏幕，再扫顾客的码。",
+)
+UNREAD = Texts(
+    en="the test code reads, the customer's in part or not at all", zh="测试码可读，顾客的码扫不全"
+)
 SAID: dict[Shape, Texts] = {
     "whole": Texts(en="the test code arrives whole", zh="测试码完整"),
     "cut": Texts(en="the test code arrives cut", zh="测试码被截断"),
@@ -44,6 +52,12 @@ class ScanResult(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None
     detail: Texts
     at: datetime
+
+    @property
+    def scanner_code(self) -> str:
+        """What is wrong with the scanner itself: nothing where the customer's code is at fault."""
+        is_of_customer = self.code is None or self.code == "HW-SCN-01" or self.code.startswith("CODE-")
+        return "" if is_of_customer or self.code is None else self.code
 
 
 def shape_of(scanned: str) -> Shape:
@@ -75,14 +89,16 @@ def guide(
 
     Nothing decodes in three tries: HW-SCN-02 and a cleaning, then three tries more: HW-SCN-03. A changed
     code is HW-SCN-04. With `customer_fails`, a test code that reads means that the customer's code is at
-    fault: HW-SCN-01. `note` is told the codes on the way.
+    fault (HW-SCN-01), and that is scanned once more. `note` is told the codes on the way.
     """
     is_cleaned = False
     try:
         for is_cleaned in (False, True):
             code, detail = _count(scan, tell)
             if code is None and customer_fails:
-                code = "HW-SCN-01"
+                note("HW-SCN-01")
+                tell(CUSTOMER)
+                return _noted(*_code_of_customer(scan()), note)
             if code != "HW-SCN-02":
                 return _noted(code, detail, note)
             if not is_cleaned:
@@ -93,6 +109,14 @@ def guide(
             raise
         return _noted("HW-SCN-02", _missed(TRIES), lambda code: None)
     return _noted("HW-SCN-03", _missed(2 * TRIES), note)
+
+
+def _code_of_customer(scanned: str | None) -> tuple[str, Texts]:
+    """Name what is wrong with a customer's code while the scanner is well: its picture, or what it says."""
+    payload = None if scanned is None else classify(scanned)
+    if payload is None or payload.is_cut:
+        return "CODE-IMG-01", UNREAD
+    return payload.fault or "HW-SCN-01", Texts(en="it reads now", zh="现在可读")
 
 
 def _count(scan: Callable[[], str | None], tell: Callable[[Texts], None]) -> tuple[str | None, Texts]:

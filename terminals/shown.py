@@ -10,17 +10,19 @@ from typing import Literal
 from uuid import UUID
 
 from terminals import messages
-from terminals.amounts import Language
+from terminals.amounts import Language, parse_amount
 from terminals.batches import ClosedBatch
+from terminals.errors import AmountError
 from terminals.examination import Finding
 from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.pin_entry import PinEntry
 from terminals.results import Result
 
-Mode = Literal["redeem", "load", "balance"]
-Question = Literal["void", "cancel", "close", "park", "quit"]
-MODES: tuple[Mode, ...] = ("redeem", "load", "balance")
+Mode = Literal["redeem", "load", "balance", "hold"]
+Question = Literal["void", "cancel", "close", "park", "quit", "capture", "release"]
+# The key beside each on the screen.
+MODES: dict[Mode, str] = {"redeem": "F1", "load": "F2", "balance": "F3", "hold": "H"}
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Shown:
     tried: UUID | None = None
     unknown: int = 0
     undoable: Entry | None = None
+    held: Entry | None = None
     reader_name: str = ""
     reader_code: str | None = None
     card_code: str = ""
@@ -58,3 +61,13 @@ class Shown:
     site_code: str | None = None
     is_locked: bool = False
     is_ended: bool = False
+
+
+def capture_minor(shown: Shown) -> int | None:
+    """Give what is typed to be spent from the last hold, in its minor units; None where nothing fits it."""
+    try:
+        return parse_amount(
+            shown.typed.removesuffix("."), (shown.held and shown.held.currency) or shown.money
+        )
+    except AmountError:
+        return None

@@ -13,6 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -28,6 +29,8 @@ QUEUE_AGE_MAX = timedelta(days=7)
 CLOCK_OFF_S_MAX = 300
 RENEW_AFTER = timedelta(minutes=10)
 MARK_BYTES = 16
+# What an upload holds at most, well below the size that the site takes.
+ADVICES_BYTES_MAX = 200 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +208,16 @@ def _of_uid(uid: str | None) -> Identity | None:
 
 def _digits(text: str) -> bytes:
     return re.sub("[^0-9]", "", unicodedata.normalize("NFKC", text)).encode()
+
+
+def within_bytes(entries: list[Entry]) -> list[tuple[UUID, bytes]]:
+    """Take as many of the first entries as one call holds, one at the least."""
+    batch: list[tuple[UUID, bytes]] = []
+    size = 0
+    for entry in entries:
+        assert entry.body is not None, "what was approved offline has still to be told"
+        size += len(entry.body) + 1
+        if batch and size > ADVICES_BYTES_MAX:
+            break
+        batch.append((entry.id, entry.body))
+    return batch

@@ -76,6 +76,24 @@ class Terminal:
             raise TerminalError("nothing_to_undo")
         return self.transactions.void(original.id)
 
+    def last_hold(self) -> Entry:
+        """Give the newest hold that is open as far as is known here; TerminalError where there is none."""
+        held = self.journal.find_last_hold()
+        if held is None:
+            raise TerminalError("nothing_held")
+        return held
+
+    def capture_last(self, amount_minor: int | None = None) -> Entry:
+        """Spend from the newest open hold, as much as it holds unless told less; TerminalError: none."""
+        held = self.last_hold()
+        return self.transactions.capture(
+            held.id, amount_minor or held.amount_minor or 0, currency=held.currency
+        )
+
+    def release_last(self) -> Entry:
+        """Give the newest open hold back; TerminalError where there is none."""
+        return self.transactions.release(self.last_hold().id)
+
     def cancel_pending(self) -> Entry:
         """Reverse the oldest transaction without a known outcome; TerminalError where there is none."""
         for entry in self.journal.list_unknown():

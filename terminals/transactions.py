@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from terminals import messages
@@ -25,15 +26,15 @@ from terminals.errors import (
 from terminals.identifiers import uuid7
 from terminals.journal import Entry, Journal
 from terminals.site import Site
-from terminals.stand_in import StandIn, advice_of, grant_in, identity_of
+from terminals.stand_in import StandIn, advice_of, grant_in, identity_of, within_bytes
 from terminals.stand_in import now as _now
 
 # What the site says of the content itself: the same bytes will never be taken.
 REFUSED_FOR_GOOD = {400, 413, 415, 422}
+HOLD_GOOD_FOR = timedelta(days=7)
 CASH = messages.Tender(type="cash")
-# One upload: what the site records in a moment, and well below the size that it takes.
+# One upload: what the site records in a moment.
 ADVICES_A_CALL = 100
-ADVICES_BYTES_MAX = 200 * 1024
 UPLOADS_MAX = 100
 # An approval that nobody saw is taken for the one that is tried again within this time, and no longer.
 RESUMED_WITHIN = timedelta(minutes=10)
@@ -95,11 +96,8 @@ class Transactions:
         """Spend from a card, in the store's money or a unit; `uid` is what the air showed, in hex."""
         return self._begin(
             entry_id,
-            lambda new_id, sequence: messages.Redeem(
-                id=new_id,
-                sequence=sequence,
-                occurred_at=_now(),
-                operator=self._operator,
+            lambda asked: messages.Redeem(
+                **asked,
                 card=card,
                 amount=amount_minor,
                 currency=currency or self._currency,
@@ -122,31 +120,58 @@ class Transactions:
         """Add value to a card against a tender; never offline. `uid` as for redeem."""
         return self._begin(
             entry_id,
-            lambda new_id, sequence: messages.Load(
-                id=new_id,
-                sequence=sequence,
-                occurred_at=_now(),
-                operator=self._operator,
-                card=card,
-                amount=amount_minor,
-                currency=currency or self._currency,
-                tender=tender,
+            lambda asked: messages.Load(
+                **asked, card=card, amount=amount_minor, currency=currency or self._currency, tender=tender
             ),
             card,
             uid,
         )
+
+    def hold(
+        self,
+        card: messages.Card,
+        amount_minor: int,
+        *,
+        good_for: timedelta = HOLD_GOOD_FOR,
+        currency: str | None = None,
+        entry_id: UUID | None = None,
+        uid: str | None = None,
+    ) -> Entry:
+        """Reserve value of a card until it is captured or released, or its time is over; never offline."""
+        return self._begin(
+            entry_id,
+            lambda asked: messages.Hold(
+                **asked,
+                card=card,
+                amount=amount_minor,
+                currency=currency or self._currency,
+                expires_in_s=round(good_for.total_seconds()),
+            ),
+            card,
+            uid,
+        )
+
+    def capture(
+        self, original: UUID, amount_minor: int, *, currency: str | None = None, entry_id: UUID | None = None
+    ) -> Entry:
+        """Spend from a hold, which is over then; what is left of it is the card's again. Never offline."""
+        return self._begin(
+            entry_id,
+            lambda asked: messages.Capture(
+                **asked, original=original, amount=amount_minor, currency=currency or self._currency
+            ),
+        )
+
+    def release(self, original: UUID, *, entry_id: UUID | None = None) -> Entry:
+        """Give a hold back whole; never offline."""
+        return self._begin(entry_id, lambda asked: messages.Release(**asked, original=original))
 
     def void(self, original: UUID, *, entry_id: UUID | None = None) -> Entry:
         """Undo a known transaction of the open batch, whole; one approved offline is undone offline."""
         known = self._journal.find(original)
         if known is not None and known.state == "stand_in":
             return self._undo_offline(known)
-        return self._begin(
-            entry_id,
-            lambda new_id, sequence: messages.Void(
-                id=new_id, sequence=sequence, occurred_at=_now(), operator=self._operator, original=original
-            ),
-        )
+        return self._begin(entry_id, lambda asked: messages.Void(**asked, original=original))
 
     def reverse(self, original: UUID) -> Entry:
         """Undo a transaction whose answer never came; its reversal returns, the same one on a repeat.
@@ -175,7 +200,7 @@ class Transactions:
         """
         told: list[UUID] = []
         for _ in range(uploads_max):
-            batch = _within_bytes(self._journal.list_stand_in(ADVICES_A_CALL))
+            batch = within_bytes(self._journal.list_stand_in(ADVICES_A_CALL))
             if not batch:
                 break
             answers = self._site.post_advices(batch)
@@ -202,33 +227,30 @@ class Transactions:
     def _begin(
         self,
         entry_id: UUID | None,
-        make: Callable[[UUID, int], messages.Transaction],
+        make: Callable[[dict[str, Any]], messages.Transaction],
         card: messages.Card | None = None,
         uid: str | None = None,
     ) -> Entry:
         new_id = entry_id or uuid7()
+        wanted = make(self._asked(1, new_id))
         identity = identity_of(card, uid) if card is not None else None
         mark = identity.mark(self._journal.secret) if identity is not None else None
         shown_to_nobody = self._find_unshown()
-        if (
-            shown_to_nobody is not None
-            and entry_id is None
-            and _is_same(shown_to_nobody, make(new_id, 1), mark)
-        ):
+        if shown_to_nobody is not None and entry_id is None and _is_same(shown_to_nobody, wanted, mark):
             return shown_to_nobody
         torn = self._journal.find_torn()
         hindrance = self._clear_the_way()
-        if torn is not None and entry_id is None and _is_same(torn, make(new_id, 1), mark):
+        if torn is not None and entry_id is None and _is_same(torn, wanted, mark):
             return self._journal.find(torn.id) or torn
         left = self._journal.find_torn()
         if left is not None:
             raise TornTap(left.id, hindrance.detail if hindrance else "") from hindrance
-        may_stand_in = isinstance(make(new_id, 1), messages.Redeem) and self._stand_in.is_allowed()
+        may_stand_in = isinstance(wanted, messages.Redeem) and self._stand_in.is_allowed()
         if hindrance is not None and not may_stand_in:
             raise hindrance
         self._guard()
         self._begun.add(new_id)
-        entry = self._journal.write(lambda sequence: make(new_id, sequence), card_mark=mark)
+        entry = self._journal.write(lambda sequence: make(self._asked(sequence, new_id)), card_mark=mark)
         cause: TerminalError | None = hindrance
         if not isinstance(hindrance, NothingSent):
             cause = self._send(entry, patient=not may_stand_in)
@@ -237,6 +259,11 @@ class Transactions:
             # Nothing arrived: approved here and now, or never sent as a sale, for the person is told so.
             self._decide_offline(entry, cause, card, uid)
         return self._journal.find(entry.id) or entry
+
+    def _asked(self, sequence: int, entry_id: UUID | None = None) -> dict[str, Any]:
+        """Say what every transaction says: which it is, when it was asked for and by whom."""
+        asked_at, new_id = _now(), entry_id or uuid7()
+        return {"id": new_id, "sequence": sequence, "occurred_at": asked_at, "operator": self._operator}
 
     def _find_unshown(self) -> Entry | None:
         """Give the last sale of an agent that ended before it told anyone of its approval."""
@@ -279,13 +306,7 @@ class Transactions:
         """Undo what this terminal approved by itself: the site hears of the reversal before its original."""
         assert original.body is not None, "what was approved offline has still to be told"
         reversal = self._journal.find_reversal(original.id) or self._journal.write(
-            lambda sequence: messages.Reversal(
-                id=uuid7(),
-                sequence=sequence,
-                occurred_at=_now(),
-                operator=self._operator,
-                original=original.id,
-            )
+            lambda sequence: messages.Reversal(**self._asked(sequence), original=original.id)
         )
         if reversal.state == "written":
             self._journal.approve_offline(
@@ -300,9 +321,7 @@ class Transactions:
     def _cancel(self, original: UUID) -> Entry:
         return self._journal.cancel(
             original,
-            lambda sequence: messages.Reversal(
-                id=uuid7(), sequence=sequence, occurred_at=_now(), operator=self._operator, original=original
-            ),
+            lambda sequence: messages.Reversal(**self._asked(sequence), original=original),
         )
 
     def _resolve(self, entry: Entry) -> Entry:
@@ -379,16 +398,3 @@ def _is_same(torn: Entry, wanted: messages.Transaction, mark: str | None) -> boo
         and torn.amount_minor == getattr(wanted, "amount", None)
         and torn.currency == getattr(wanted, "currency", None)
     )
-
-
-def _within_bytes(entries: list[Entry]) -> list[tuple[UUID, bytes]]:
-    """Take as many of the first entries as one call holds, one at the least."""
-    batch: list[tuple[UUID, bytes]] = []
-    size = 0
-    for entry in entries:
-        assert entry.body is not None, "what was approved offline has still to be told"
-        size += len(entry.body) + 1
-        if batch and size > ADVICES_BYTES_MAX:
-            break
-        batch.append((entry.id, entry.body))
-    return batch

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,14 +21,13 @@ from terminals.faults import cause_of
 from terminals.journal import Journal
 from terminals.lock import AgentLock
 from terminals.messages import Texts
-from terminals.readers import open_reader
+from terminals.presenting import wait_for_tap
 from terminals.results import Exit, no_card
 from terminals.scan_test import ScanResult, guide, save_result
 from terminals.scanners import Scanner, next_code, open_scanner
 from terminals.scanners.typed import TypedScanner
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
-from terminals.test_sheet import sheet_html
 
 SCAN_S = 20.0
 TAP_ASKED = Texts(en="Lay the test card on the reader.", zh="请将测试卡放在读卡器上。")
@@ -54,6 +52,9 @@ def doctor(options: argparse.Namespace) -> int:
 
 def test_sheet(options: argparse.Namespace) -> int:
     """Make the printable sheet of the test code."""
+    # Its encoder is slow to load, and nothing else wants it.
+    from terminals.test_sheet import sheet_html
+
     html = sheet_html()
     if options.output is None:
         print(html)
@@ -121,20 +122,18 @@ def _tell_result(options: argparse.Namespace, result: ScanResult) -> None:
 
 def _test_card(folder: StateFolder, options: argparse.Namespace) -> int:
     """Wait for a card on the reader and say what it is; nothing is sent."""
-    path = options.reader or folder.enrolment().reader
-    stop = threading.Event()
-    timer = threading.Timer(options.tap, stop.set)
-    timer.daemon = True
+
+    def tell(said: Texts) -> None:
+        print(getattr(said, options.lang), file=sys.stderr, flush=True)
+
     with AgentLock(folder, "interactive"):
-        reader = open_reader(path)
-        try:
-            reader.open()
-            print(getattr(TAP_ASKED, options.lang), file=sys.stderr, flush=True)
-            timer.start()
-            tap = reader.wait_for_tap(stop=stop)
-        finally:
-            timer.cancel()
-            reader.close()
+        tap = wait_for_tap(
+            options.reader or folder.enrolment().reader,
+            wait_s=options.tap,
+            use=lambda reader, tap: tap,
+            tell=lambda code, detail: tell(cause_of(code).text),
+            ready=lambda: tell(TAP_ASKED),
+        )
     if tap is None:
         message = no_card().message
         shown = {"ok": False, "code": "no_card"}

@@ -18,7 +18,7 @@ from terminals.journal import Entry
 from terminals.keying import Keying
 from terminals.receipt import columns
 from terminals.results import Result
-from terminals.shown import MODES, Shown
+from terminals.shown import MODES, Shown, capture_minor
 from terminals.state import Enrolment
 from terminals.texts import text
 
@@ -84,9 +84,9 @@ def _bar(enrolment: Enrolment, now: datetime, width: int) -> Row:
 
 def _modes(shown: Shown) -> Row:
     row: Row = [(" ", "plain")]
-    for number, mode in enumerate(MODES, start=1):
+    for mode, key in MODES.items():
         style: Style = "mode" if mode == shown.mode else "dim"
-        row += [(f" F{number} {text(mode, shown.language)} ", style), ("  ", "plain")]
+        row += [(f" {key} {text(mode, shown.language)} ", style), (" ", "plain")]
     row.append((text("keys_letters", shown.language), "dim"))
     return row
 
@@ -111,7 +111,7 @@ def _amount(shown: Shown) -> list[Row]:
 def _hint(shown: Shown, width: int) -> Row:
     language = shown.language
     if shown.question is not None:
-        what = _brief(shown.undoable, shown) if shown.undoable else ""
+        what = _asked_of(shown)
         asked = text(f"ask_{shown.question}", language).format(what=what)
         return [(_fit(f" {asked}   {text('ask_keys', language)}", width), "ask")]
     if shown.working is not None:
@@ -131,6 +131,8 @@ def _hint(shown: Shown, width: int) -> Row:
         return [(_cut(f" {cause.code}: {getattr(cause.text, language)}", width), "warn")]
     if shown.mode == "balance":
         return [(f" {text('hint_balance', language)}", "plain")]
+    if shown.mode == "hold":
+        return [(f" {text('hint_hold', language)}", "plain")]
     return [(f" {text('hint_enter' if shown.typed else 'hint_type', language)}", "plain")]
 
 
@@ -166,7 +168,13 @@ def _reader_panel(shown: Shown, width: int) -> list[Row]:
     if not code:
         return [[] for _ in range(PANEL_ROWS)]
     cause = cause_of(code)
-    lines = ["", f"! {code}", getattr(cause.text, shown.language), getattr(cause.action, shown.language)]
+    which = "" if shown.is_locked else f"   {shown.reader_name}"
+    lines = [
+        "",
+        f"! {code}{which}",
+        getattr(cause.text, shown.language),
+        getattr(cause.action, shown.language),
+    ]
     lines += [text("moved_no", shown.language), ""]
     return [[(_fit(_cut(f"   {line}", width), width), "warn")] for line in lines]
 
@@ -301,6 +309,19 @@ def _status(shown: Shown) -> Row:
     if shown.is_locked:
         row.append((text("locked", language), "bad"))
     return row
+
+
+def _asked_of(shown: Shown) -> str:
+    """Name what a question is about: what would be voided, or the hold, and how much of it."""
+    if shown.question == "void" and shown.undoable is not None:
+        return _brief(shown.undoable, shown)
+    if shown.question not in {"capture", "release"} or shown.held is None:
+        return ""
+    card = shown.held.answer.card.number_masked if shown.held.answer and shown.held.answer.card else ""
+    held, amount = f"{_brief(shown.held, shown)} {card}", capture_minor(shown)
+    if shown.question == "release" or amount is None:
+        return held
+    return f"{_figure(amount, shown.held.currency or shown.money, shown.language)} / {held}"
 
 
 def _brief(entry: Entry, shown: Shown) -> str:

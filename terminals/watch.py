@@ -1,4 +1,4 @@
-"""Two threads beside the screen: one watches the reader, one does the work; both tell events to one queue.
+"""Threads beside the screen: one watches each reader, one does the work; all tell events to one queue.
 
 Knows readers and callables; must not know what an event leads to.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terminals.errors import TerminalError
-from terminals.readers import Reader, ReaderError, Tap, open_reader
+from terminals.readers import Reader, ReaderError, Tap, open_reader, paths_of
 from terminals.scanners import Scanned, ScannerChanged
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,32 @@ class ReaderChanged:
     name: str
     code: str = ""
     detail: str = ""
+    # Which of several it is; its name changes once it is opened.
+    path: str = ""
+
+    @property
+    def is_of_card(self) -> bool:
+        """Tell whether the card on it is at fault, and the reader goes on."""
+        return self.code.startswith("NFC-")
+
+
+class ReadersSeen:
+    """How each of a terminal's readers was heard to be last: while one is gone, the others sell on."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, ReaderChanged] = {}
+
+    def note(self, event: ReaderChanged) -> bool:
+        """Note how a reader is now, and tell whether that is a fault that it did not have before."""
+        before = self._seen.get(event.path)
+        self._seen[event.path] = event
+        return bool(event.code) and (before is None or before.code != event.code)
+
+    @property
+    def worst(self) -> ReaderChanged:
+        """The reader to look at: the first with a fault, else the first."""
+        readers = list(self._seen.values())
+        return next((one for one in readers if one.code), readers[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +117,11 @@ class ReaderWatch(threading.Thread):
             try:
                 self._watch()
             except ReaderError as error:
-                self._events.tell(ReaderChanged(self._path, error.code, error.detail))
+                self._events.tell(ReaderChanged(self._path, error.code, error.detail, self._path))
                 self._stop_asked.wait(REOPEN_S)
             except Exception as error:
                 log.exception("reader_failed")
-                self._events.tell(ReaderChanged(self._path, "SW-APP-01", repr(error)))
+                self._events.tell(ReaderChanged(self._path, "SW-APP-01", repr(error), self._path))
                 self._stop_asked.wait(REOPEN_S)
 
     def _watch(self) -> None:
@@ -103,7 +129,7 @@ class ReaderWatch(threading.Thread):
         reader = self._reader = self._reader or open_reader(self._path)
         try:
             reader.open()
-            self._events.tell(ReaderChanged(reader.name))
+            self._events.tell(ReaderChanged(reader.name, path=self._path))
             while not self._stop_asked.is_set():
                 try:
                     tap = reader.wait_for_tap(stop=self._stop_asked)
@@ -111,13 +137,18 @@ class ReaderWatch(threading.Thread):
                     if not error.code.startswith("NFC-"):
                         raise
                     # The card's fault, not the reader's: it stays open for the next try.
-                    self._events.tell(ReaderChanged(reader.name, error.code, error.detail))
+                    self._events.tell(ReaderChanged(reader.name, error.code, error.detail, self._path))
                     self._stop_asked.wait(SETTLE_S)
                     continue
                 if tap is not None:
                     self._events.tell(Tapped(tap, reader))
         finally:
             reader.close()
+
+
+def watch_readers(readers: str, events: Events) -> list[ReaderWatch]:
+    """Give a watch, not begun yet, for each of a terminal's readers."""
+    return [ReaderWatch(path, events) for path in paths_of(readers)]
 
 
 class Work(threading.Thread):

@@ -16,9 +16,11 @@ from prepaid.api.problems import ProblemError, malformed
 from prepaid.api.throttling import ChallengeThrottle, PersonaliseThrottle
 from prepaid.api.views import ApiView
 from prepaid.cards.challenge import begin_challenge, continue_challenge
+from prepaid.cards.errors import ProofRefused
 from prepaid.cards.models import Card
 from prepaid.cards.personalise import begin_awaited, begin_personalisation, continue_personalisation
 from prepaid.cards.sessions import Step
+from prepaid.settlement.untrusted import Showing, look_at_proof, look_at_refused
 from terminals import card_steps, messages
 
 
@@ -35,13 +37,19 @@ class ChallengeView(ApiView):
             raise malformed({"uid": "A card is named by its uid or its uri."})
         if message.uid is None and message.technology != "ntag424":
             raise malformed({"uid": "Only an NTAG 424 DNA is named by its message."})
-        step = begin_challenge(
-            terminal_id=self.caller.origin.id,
-            technology=message.technology,
-            uid=None if message.uid is None else bytes.fromhex(message.uid),
-            uri=message.uri,
-            at=_now(),
-        )
+        at = _now()
+        try:
+            step = begin_challenge(
+                terminal_id=self.caller.origin.id,
+                technology=message.technology,
+                uid=None if message.uid is None else bytes.fromhex(message.uid),
+                uri=message.uri,
+                at=at,
+            )
+        except ProofRefused:
+            showing = Showing(terminal_id=self.caller.origin.id, occurred_at=at)
+            look_at_refused(messages.SunCard(uri=message.uri or ""), showing, at=at)
+            raise
         return Response(_commands(step))
 
 
@@ -52,10 +60,13 @@ class ChallengeStepView(ApiView):
 
     def post(self, request: Request, session: str) -> Response:
         """Take the card's answers."""
-        responses = _responses(self.read(card_steps.CardResponses))
-        step = continue_challenge(
-            _session(session), terminal_id=self.caller.origin.id, responses=responses, at=_now()
-        )
+        responses, at = _responses(self.read(card_steps.CardResponses)), _now()
+        terminal_id = self.caller.origin.id
+        try:
+            step = continue_challenge(_session(session), terminal_id=terminal_id, responses=responses, at=at)
+        except ProofRefused as refused:
+            look_at_proof(refused, Showing(terminal_id=terminal_id, occurred_at=at), at=at)
+            raise
         return Response(card_steps.CardStep(commands=_hex(step), token=step.token))
 
 

@@ -14,6 +14,7 @@ from prepaid.api.problems import malformed
 from prepaid.cards.presentation import present
 from prepaid.keys import site_keys
 from prepaid.money import Money, is_unit
+from prepaid.settlement import untrusted
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.decline import decline
 from prepaid.stored_value.hold import capture, hold, release
@@ -33,7 +34,18 @@ def submit(origin: Origin, message: messages.Transaction, *, at: datetime) -> An
     """
     if not isinstance(message.stand_in, UnsetType):
         raise malformed({"stand_in": "What was approved offline is told as an advice."})
-    return perform(request_of(origin, message, at=at), message)
+    answer = perform(request_of(origin, message, at=at), message)
+    if answer.reason in untrusted.REASONS and isinstance(
+        message, messages.Redeem | messages.Load | messages.Hold
+    ):
+        showing = untrusted.Showing(
+            terminal_id=origin.id,
+            occurred_at=message.occurred_at,
+            sequence=message.sequence,
+            operator=message.operator or "",
+        )
+        untrusted.look_at_refused(message.card, showing, at=at)
+    return answer
 
 
 def request_of(origin: Origin, message: messages.Transaction, *, at: datetime) -> Request:

@@ -38,6 +38,7 @@ from prepaid.api.transactions import message_of, submit
 from prepaid.cards.challenge import find_challenge_floor
 from prepaid.cards.hot_list import hot_list_version, list_changes
 from prepaid.cards.presentation import Presentation, present
+from prepaid.settlement import untrusted
 from prepaid.settlement.batches import close_batch
 from prepaid.stored_value.answers import Answer, Balance, Refused
 from prepaid.stored_value.calls import OriginChanged, find_answer
@@ -169,6 +170,9 @@ class InquiryView(ApiView):
         try:
             balance = inquire(self.caller.origin, presentation, at=at)
         except Refused as refused:
+            if refused.reason in untrusted.REASONS:
+                showing = untrusted.Showing(terminal_id=self.caller.origin.id, occurred_at=at)
+                untrusted.look_at_refused(message.card, showing, at=at)
             # A proven identity that no card has yet is what the counter issues a new card with.
             if refused.reason == "card_unknown" and presentation.method == "sun":
                 self._tell_counter(presentation, None, at)

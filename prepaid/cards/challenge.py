@@ -96,10 +96,24 @@ def continue_challenge(session: UUID, *, terminal_id: UUID, responses: list[byte
             return _give_token(session, state, terminal_id=terminal_id, at=at)
     if refused is not None:
         logger.warning("challenge_refused", extra={"terminal": str(terminal_id), "cause": refused.code})
-        raise ProofRefused(
-            "The card did not prove to be the one that it says. No money was moved."
-        ) from refused
+        raise _refusal(refused, state) from refused
     return step
+
+
+def _refusal(refused: ev2.AnswerForged | ev2.AnswerRefused, state: State) -> ProofRefused:
+    """Say what a refused answer proves: 91AE and a wrong random number, that the card holds another key.
+
+    An honest FeliCa card that lost its field between two commands answers as one with another key does.
+    """
+    is_last = "random" in state
+    is_key_wrong = isinstance(refused, ev2.KeyWrong) or (
+        is_last and isinstance(refused, ev2.AnswerRefused) and refused.status == ev2.WRONG_KEY
+    )
+    return ProofRefused(
+        "The card did not prove to be the one that it says. No money was moved.",
+        credential_id=UUID(state["credential"]) if is_key_wrong else None,
+        is_copied=state["technology"] != "felica_lite_s",
+    )
 
 
 def _continue(session: UUID, state: State, responses: list[bytes]) -> Step:

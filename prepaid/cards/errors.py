@@ -73,6 +73,12 @@ class ProofRefused(CardError):
 
     code = "NFC-CARD-02"
 
+    def __init__(self, text: str, *, credential_id: UUID | None = None, is_copied: bool = False) -> None:
+        """`credential_id` where the answer was made with another key; `is_copied`: by no honest card."""
+        super().__init__(text)
+        self.credential_id = credential_id
+        self.is_copied = is_copied
+
 
 class ForeignCard(CardError):
     """The card on the reader holds somebody else's keys, or is of a kind that cannot be personalised."""

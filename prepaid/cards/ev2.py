@@ -32,6 +32,10 @@ class AnswerForged(CardError):
     code = "NFC-CARD-02"
 
 
+class KeyWrong(AnswerForged):
+    """A card's answer was made with another key than the card's."""
+
+
 class AnswerRefused(CardError):
     """A card answered a command with an error; `status` is its two bytes."""
 
@@ -131,7 +135,7 @@ def finish_authentication(
     plain = _decrypt(key, bytes(BLOCK_BYTES), body)
     transaction, turned = plain[:4], plain[4:20]
     if not hmac.compare_digest(turned, random_a[1:] + random_a[:1]):
-        raise AnswerForged("The card did not give our random number back.")
+        raise KeyWrong("The card did not give our random number back.")
     return session_of(key, random_a=random_a, random_b=random_b, transaction=transaction)
 
 

@@ -10,7 +10,7 @@ import hmac
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
-from prepaid.cards.ev2 import AnswerForged, AnswerRefused
+from prepaid.cards.ev2 import AnswerForged, AnswerRefused, KeyWrong
 
 BLOCK_BYTES = 16
 IDM_BYTES = 8
@@ -67,7 +67,7 @@ def check_mac(content: bytes, mac_block: bytes, *, card_key: bytes, challenge: b
     """Check the MAC that a card gave behind `content`. Raises AnswerForged."""
     expected = mac_of(content, card_key=card_key, challenge=challenge)
     if not hmac.compare_digest(expected, mac_block[:8]):
-        raise AnswerForged("The card's MAC was not made with its key.")
+        raise KeyWrong("The card's MAC was not made with its key.")
 
 
 def _body_of(response: bytes, idm: bytes, command: int) -> bytes:

@@ -205,6 +205,9 @@ class Credential(models.Model):
     lookup = models.BinaryField(max_length=32)
     # The highest SUN counter accepted, or window of a pay code; rises in the commit of the posting it proves.
     counter = models.BigIntegerField(default=-1)
+    # When and through which terminal it rose last; None before its first posting.
+    counter_at = models.DateTimeField(null=True)
+    counter_by = models.UUIDField(null=True)
     key_version = models.PositiveSmallIntegerField(default=0)
     # What a terminal can work out of the card by itself, for the hot list; None where it never showed it.
     fingerprint = models.BinaryField(max_length=4, null=True, db_index=True)

@@ -6,6 +6,7 @@ Knows the methods of the terminal API and the site's keys; must not know the dat
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from prepaid.cards import numbers, pay_codes
-from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, verify_sun
+from prepaid.cards.crypto import SunIdentity, SunRefused, parse_sun, read_claim, verify_sun
 from prepaid.cards.keys import file_key_of, keyring
 from prepaid.cards.models import Credential
 from prepaid.keys import site_keys
@@ -94,6 +95,14 @@ def read_sun(uri: str) -> tuple[SunIdentity, int] | None:
             message, meta = parse_sun(uri), keys.meta_key(version)
             return verify_sun(message, key_meta=meta, file_key_for=file_key_of(version)), version
     return None
+
+
+def find_claimed(uri: str) -> Iterator[SunIdentity]:
+    """Give the cards that a message may say it is of, under each version of the keys: no proof of any."""
+    keys = keyring()
+    for version in keys.list_versions():
+        with contextlib.suppress(SunRefused):
+            yield read_claim(parse_sun(uri), key_meta=keys.meta_key(version))
 
 
 def _present_sun(uri: str, pin: str | None) -> Presentation:

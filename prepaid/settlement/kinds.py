@@ -49,6 +49,13 @@ ADVICES = {
     "advice_declined": _("Told offline, but could not be done"),
 }
 
+# Why a card cannot be trusted (NFC-CARD-02).
+CARDS = {
+    "card_replayed": _("Copied card: an old tap was shown again"),
+    "card_key_wrong": _("Copied card: it does not hold the card's key"),
+    "card_forged": _("Forged tap of a card"),
+}
+
 KINDS = {
     kind.code: kind
     for kind in (
@@ -103,6 +110,7 @@ KINDS = {
             Kind(code, title, WARNING if code == "advice_late_counter" else ERROR, is_settled_by_note=True)
             for code, title in ADVICES.items()
         ),
+        *(Kind(code, title, is_settled_by_note=True) for code, title in CARDS.items()),
         Kind(TERMINAL_SILENT, _("Terminal silent with unsent transactions"), WARNING),
         Kind(TERMINAL_OFFLINE, _("Terminal offline"), WARNING),
         Kind(TERMINAL_QUEUE_OLD, _("Unsent transactions for too long"), WARNING),

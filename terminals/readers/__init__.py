@@ -68,6 +68,12 @@ class Reader(Protocol):
         """
 
 
+def paths_of(readers: str) -> list[str]:
+    """Give the paths of a terminal's readers, which a comma parts: the customer's and the staff's."""
+    paths = [path.strip() for path in readers.split(",")]
+    return list(dict.fromkeys(path for path in paths if path)) or [readers]
+
+
 def open_reader(path: str) -> Reader:
     """Give the reader at a path: `usb`, `usb:054c:06c3`, `tty:USB0:pn532`, `com:3:pn532`, `udp:HOST:PORT`.
 

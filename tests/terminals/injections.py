@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from prepaid.cards.pay_codes import make_code, window_at
 from terminals import attestation, messages
 from terminals.doctor import diagnose, examine, first_fault
 from terminals.errors import TerminalError
@@ -28,6 +29,7 @@ from terminals.scanners.typed import TypedScanner
 from terminals.simulator.device import Injected
 from terminals.state import StateFolder
 from terminals.terminal import Terminal, enrol
+from terminals.watch import Done, Events, Work
 from tests.terminals.broken_parts import ROOT, Network, scanner, slow_line, tls_server
 from tests.terminals.card_table import Table
 from tests.terminals.recording_site import RecordingSite
@@ -35,6 +37,7 @@ from tests.terminals.test_readers_faults import FRAMES_OF_A_TAP
 
 CARD = messages.QrCard(code="12345678901234567890")
 QR = ("--qr", "12345678901234567890")
+PAY_CODE = make_code("123456789", bytes(32), window_at(datetime.now(UTC)))
 GERMAN = TEST_CODE.translate(str.maketrans("yzYZ-/:=", "zyZYß-Ö´"))
 
 
@@ -202,7 +205,7 @@ def wrong_certificate(bench: Bench) -> str | None:
 
 
 def slow(bench: Bench) -> str | None:
-    with slow_line(bench.site.port, 1.52) as port:
+    with slow_line(bench.site.port, 1.02) as port:
         bench.at(f"http://127.0.0.1:{port}")
         return bench.doctor()
 
@@ -306,13 +309,51 @@ def asked_too_often(bench: Bench) -> str | None:
     return bench.run("balance", *QR)
 
 
+def broken_command(bench: Bench) -> str | None:
+    script = (
+        "import sys, terminals.terminal as t; t.Terminal.void_last = lambda till: till.never_written;"
+        "from terminals.commands import main; sys.exit(main())"
+    )
+    words = ["void", "--state", str(bench.folder.path), "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 3
+    assert "AttributeError" in ended.stderr
+    assert json.loads(ended.stdout)["money_moved"] == "unknown"
+    return code_of(ended.stdout)
+
+
+def broken_work(bench: Bench) -> str | None:
+    events = Events()
+    work = Work(events)
+    work.start()
+    work.begin("sale", lambda: {"known": 1}["never written"])
+    done = events.next(5.0)
+    work.stop()
+    assert isinstance(done, Done)
+    assert done.error is not None
+    return done.error.code
+
+
 INJECTIONS: list[tuple[str, str, Callable[[Bench], str | None]]] = [
     ("HW-PWR-01", "a battery at 9 %", flat_battery),
     ("HW-USB-01", "a port without a reader", no_reader),
     ("HW-USB-01", "the reader pulled out in a tap", unplugged_while_read),
     ("HW-DRV-01", "the driver not installed", no_driver),
-    ("HW-SCN-01", "the test code reads, the customer's does not",
+    ("HW-SCN-01", "the customer's code reads at the second try",
+     lambda bench: scanned(TEST_CODE, PAY_CODE, customer_fails=True)),
+    ("CODE-IMG-01", "the test code reads, the customer's does not",
      lambda bench: scanned(TEST_CODE, customer_fails=True)),
+    ("CODE-IMG-01", "the test code reads, of the customer's a part",
+     lambda bench: scanned(TEST_CODE, PAY_CODE[:17], customer_fails=True)),
+    ("CODE-STD-01", "the test code reads, the customer's is Alipay's",
+     lambda bench: scanned(TEST_CODE, "281234567890123456", customer_fails=True)),
+    ("OPS-TND-01", "a WeChat Pay code for the tender Alipay",
+     lambda bench: bench.run("load", "--amount", "1", "--tender", "alipay", "--reference",
+                             "134567890123456789", *QR)),
+    ("SW-APP-01", "a defect in a command", broken_command),
+    ("SW-APP-01", "a defect in work behind the screen", broken_work),
     ("HW-SCN-02", "three tries without a code", left_to_clean),
     ("HW-SCN-03", "six tries without a code", lambda bench: scanned()),
     ("HW-SCN-04", "a code cut short", lambda bench: scanned(TEST_CODE[:20])),
@@ -331,7 +372,7 @@ INJECTIONS: list[tuple[str, str, Callable[[Bench], str | None]]] = [
      lambda bench: bench.behind(Network(), "http://198.51.100.7")),
     ("NET-SRV-01", "a server that was stopped", stopped_server),
     ("NET-TLS-01", "a certificate that nobody vouches for", wrong_certificate),
-    ("NET-SLOW-01", "answers 1.5 s late", slow),
+    ("NET-SLOW-01", "answers a second late", slow),
     ("SW-CLK-01", "the site's Date three minutes off", wrong_clock),
     ("SW-VER-01", "the site wants version 99", old_agent),
     ("SW-TAMP-01", "one line more in an installed file", tampered_file),

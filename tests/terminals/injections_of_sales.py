@@ -138,6 +138,7 @@ SALES: list[tuple[str, str, Callable[[Bench], str | None]]] = [
     ("amount_invalid", "an amount of letters", run("redeem", "--amount", "x", *QR)),
     ("no_card", "an empty reader", run(*SALE, "--wait", "0.2")),
     ("nothing_to_undo", "a void in an empty batch", run("void")),
+    ("nothing_held", "a capture without a hold", run("capture")),
     ("nothing_to_park", "nothing torn", run("park")),
     ("nothing_to_close", "an empty batch", run("close")),
 ]  # fmt: skip

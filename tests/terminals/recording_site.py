@@ -115,13 +115,15 @@ class RecordingSite:
             if request["original"] not in self.reversed and request["original"] in self.answers:
                 undone = json.loads(self.answers[request["original"]])
                 amount = undone["approved_amount"]
-                self.balance += amount if undone["type"] == "redeem" else -amount
+                self.balance += amount * {"redeem": 1, "capture": 1, "hold": 0}.get(undone["type"], -1)
             self.reversed.add(request["original"])
         elif request["type"] == "void":
             amount = json.loads(self.answers[request["original"]])["approved_amount"]
             self.balance += amount
+        elif request["type"] == "release":
+            amount = json.loads(self.answers[request["original"]])["approved_amount"]
         elif reason is None:
-            self.balance += amount if request["type"] == "load" else -amount
+            self.balance += amount * {"load": 1, "hold": 0}.get(request["type"], -1)
         return {
             "id": request["id"],
             "rrn": rrn_of(UUID(request["id"])),

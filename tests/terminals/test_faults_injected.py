@@ -17,7 +17,7 @@ from tests.terminals.injections import INJECTIONS, Bench
 from tests.terminals.injections_of_sales import SALES
 from tests.terminals.recording_site import RecordingSite
 
-CODES_MIN = 45
+CODES_MIN = 50
 
 
 def test_each_injected_fault_is_diagnosed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,11 +43,11 @@ Answer = Callable[[bytes], bytes]
 class Slot:
     """What lies on the reader: a card calls vpcd and answers it; ending the call takes it away."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None, listener: int | None = None) -> None:
         # vpcd opens this port and, for a second slot, the next.
-        self.port = _find_two_ports()
+        self.port = port or _find_two_ports()
         # The process in whose network the driver listens.
-        self.listener: int | None = None
+        self.listener = listener
         self.commands: list[bytes] = []
         self._line: socket.socket | None = None
         self._thread: threading.Thread | None = None

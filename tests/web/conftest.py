@@ -32,7 +32,9 @@ from prepaid.stores.models import Staff, Tap
 from prepaid.stores.taps import record_tap
 from tests.shop import Shop, open_shop
 
-WAIT_MS = 8000
+WAIT_MS = 20_000
+# Each language and each scheme once: texts do not change with colours, nor contrasts with texts.
+WAYS = [("en", "light"), ("zh-hans", "dark")]
 LOUD = ("error", "warning")
 DESK = {"width": 1440, "height": 900}
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from prepaid.cards.models import Program
 from prepaid.stored_value.approvals.models import Approval
 from tests.shop import assert_ledger_is_clean
-from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Desk, Screen, assert_accessible, open_desk
 from tests.web.test_approvals import ask, colleague, decide
 
 pytestmark = pytest.mark.browser
@@ -55,7 +55,7 @@ def test_a_correction_is_asked_for_in_the_drawer_and_decided_by_another(
     assert_ledger_is_clean()
 
 
-@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("zh-hans", "dark")])
+@pytest.mark.parametrize(("language", "scheme"), WAYS)
 @pytest.mark.parametrize("size", [None, PHONE], ids=["desk", "phone"])
 def test_every_step_is_accessible_and_fits(
     make_screen: Make, asker: Desk, language: str, scheme: str, size: dict[str, int] | None

@@ -17,13 +17,12 @@ from prepaid.stored_value.approvals.service import approve
 from prepaid.stored_value.bulk import orders
 from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
-from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Desk, Screen, assert_accessible, open_desk
 from tests.web.test_approvals import colleague
 
 SEALING_MS = 60_000
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
-WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 
 
 def draft(desk: Desk, quantity: int = 24) -> CardOrder:

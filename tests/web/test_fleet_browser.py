@@ -44,8 +44,7 @@ def busy_desk() -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("language", ["en", "zh-hans"])
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en", "light", 1440), ("zh-hans", "dark", 390)])
 def test_the_fleet_and_a_terminal_are_accessible_and_fit(
     make_screen: Make, committed_db: None, language: str, scheme: str, width: int
 ) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from prepaid.cards.models import Card
 from tests.shop import assert_ledger_is_clean
-from tests.web.conftest import Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
@@ -122,7 +122,7 @@ def test_an_act_sent_twice_is_made_once(screen: Screen) -> None:
     expect(screen.page.locator(".top")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("en", "dark"), ("zh-hans", "light")])
+@pytest.mark.parametrize(("language", "scheme"), WAYS)
 def test_the_drawer_is_accessible_in_every_state(
     make_screen: Make, committed_db: None, language: str, scheme: str
 ) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from prepaid.cards.offers import end_offer
 from prepaid.settlement.exceptions import Finding, record
-from tests.web.conftest import Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
@@ -29,7 +29,6 @@ PATHS = (
     "/office/offers",
     "/office/offers/new",
 )
-WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 
 
 @pytest.mark.parametrize(("language", "scheme"), WAYS)

@@ -15,11 +15,10 @@ from prepaid.settlement.batches import close_batch
 from prepaid.settlement.models import SettlementException
 from terminals.messages import BatchClose, TypeTotal
 from tests.databases import own_database
-from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Desk, Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
-WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 

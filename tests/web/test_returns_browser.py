@@ -14,11 +14,10 @@ from prepaid.stored_value.quotes.choices import find_choice
 from tests.shop import HeldCard
 from tests.stored_value.gifts import load_with_gift
 from tests.stored_value.rule_sets import identified
-from tests.web.conftest import Desk, Screen, assert_accessible, open_desk
+from tests.web.conftest import WAYS, Desk, Screen, assert_accessible, open_desk
 
 pytestmark = pytest.mark.browser
 Make = Callable[..., Screen]
-WAYS = [("en", "light"), ("en", "dark"), ("zh-hans", "light"), ("zh-hans", "dark")]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ begin
     if p_presented.method in ('sun', 'pay_code') and p_presented.refusal is null then
         -- Found, allowed and never used: one statement. Whatever is amiss, the search below finds out.
         update cards_credential as credential
-        set counter = p_presented.counter
+        set counter = p_presented.counter, counter_at = p_request.recorded_at, counter_by = p_request.origin_id
         from cards_card as card, cards_program as program
         where credential.method = p_presented.method and credential.lookup = p_presented.lookup
             and credential.counter < p_presented.counter and card.id = credential.card_id
@@ -33,7 +33,9 @@ begin
                 p_presented.refusal := 'credential_replayed';
             end if;
         elsif v_counter > -1 then
-            update cards_credential set counter = v_counter where id = v_card.credential_id and counter < v_counter;
+            update cards_credential
+            set counter = v_counter, counter_at = p_request.recorded_at, counter_by = p_request.origin_id
+            where id = v_card.credential_id and counter < v_counter;
         end if;
     end if;
     if v_card.card_id is null then

@@ -9,7 +9,8 @@ begin
     findings := '{}';
     card := stored_value_find_card(p_presented);
     if card.credential_id is not null and p_presented.method in ('sun', 'pay_code') and p_presented.refusal is null then
-        update cards_credential set counter = p_presented.counter
+        update cards_credential
+        set counter = p_presented.counter, counter_at = p_request.recorded_at, counter_by = p_request.origin_id
         where id = card.credential_id and counter < p_presented.counter;
         if not found then
             findings := findings || 'late_counter'::text;

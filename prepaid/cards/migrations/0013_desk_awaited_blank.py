@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0011_hot_list_by_index"),
+        ("cards", "0012_reader_counter"),
     ]
 
     operations = [
