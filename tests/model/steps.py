@@ -20,8 +20,8 @@ from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, SequenceReused
 from prepaid.stored_value.answers import Answer
-from prepaid.stored_value.approvals.payloads import Adjust, Payload, RefundUnlinked
-from prepaid.stored_value.approvals.service import ask
+from prepaid.stored_value.approvals.payloads import Adjust, Payload, RefundUnlinked, Unblock
+from prepaid.stored_value.approvals.service import Asked, ask
 from prepaid.stored_value.bonus import DuePart, pay_part
 from prepaid.stored_value.calls import REQUEST, fetch, request_values
 from prepaid.stored_value.expire import DueLot, expire_lot
@@ -267,7 +267,13 @@ class Steps(Choices):
 
     def _ask(self, payload: Payload, told: Callable[[UUID], Done]) -> bool:
         self.model.by_till, key = True, uuid7()
-        asked = ask(
+        asked = self._asked(payload, key)
+        assert asked.answer is not None
+        self.compare_answer(asked.answer, told(key))
+        return True
+
+    def _asked(self, payload: Payload, key: UUID) -> Asked:
+        return ask(
             payload,
             approval_id=uuid7(),
             transaction_id=key,
@@ -275,9 +281,6 @@ class Steps(Choices):
             reason="the receipt is lost",
             at=self.model.now,
         )
-        assert asked.answer is not None
-        self.compare_answer(asked.answer, told(key))
-        return True
 
     def expire_a_lot(self, a: int, b: int, c: int) -> bool:
         place = a % len(self.model.accounts)
@@ -330,7 +333,13 @@ class Steps(Choices):
         state = self.model.cards[card].state
         if state == "closed" or (state == "lost" and b % 2):
             return self._replace(card)
-        return self._change(card, "recover" if state == "lost" else "unblock")
+        return self._change(card, "recover") if state == "lost" else self._unblock(card)
+
+    def _unblock(self, card: int) -> bool:
+        held = self.place.cards[card]
+        asked = self._asked(Unblock(card_id=held, balance_minor=0, currency="CNY"), uuid7())
+        self.same(asked.is_executed, self.model.change(card, "unblock"))
+        return True
 
     def _change(self, card: int, change: Change) -> bool:
         assert change in CHANGES

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cards", "0012_reader_counter"),
+        ("cards", "0013_two_persons"),
     ]
 
     operations = [
