@@ -50,6 +50,7 @@ DECISIONS = {
     "unblock_alone_max": gettext_lazy("Unblock"),
     "limit_change_alone_max": gettext_lazy("Other limits"),
     "bulk_issue_alone_max": gettext_lazy("Order of many cards"),
+    "bulk_import_alone_max": gettext_lazy("Import of cards"),
     "card_return_alone_max": gettext_lazy("Card return"),
 }
 
