@@ -61,6 +61,7 @@ begin
     v_hash := ledger_post(
         p_request, v_account, v_after, 'refund', p_amount, null, null, 'merchant',
         array[row(v_after.lot_count, p_merchant, v_account.id, p_amount)::ledger_leg]);
+    v_after := ledger_recover(p_request, v_after);
     return next stored_value_reply_with(
         p_request, 'refund', null, p_amount, p_amount, p_currency, v_after.balance,
         ledger_available(v_after, p_request.business_date), v_account.position + 1, v_card, null, v_hash);

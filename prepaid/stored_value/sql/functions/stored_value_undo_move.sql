@@ -63,6 +63,7 @@ begin
     v_hash := ledger_post(
         p_request, v_from, v_from_after, p_type, v_move.amount, p_original.id, 'move_out', null, v_from_legs);
     perform ledger_post(p_request, v_to, v_to_after, p_type, v_move.amount, p_original.id, 'move_in', null, v_to_legs);
+    v_from_after := ledger_recover(p_request, v_from_after);
     perform stored_value_reopen_cards(p_request, p_original.id);
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_move.amount, p_original.currency, v_from_after.balance,

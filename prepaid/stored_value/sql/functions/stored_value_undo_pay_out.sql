@@ -43,6 +43,7 @@ begin
          join ledger_general_account as general on general.id = transfer.credit_account
          where transfer.account_id = v_account.id and transfer.position = v_transaction.position
             and general.kind in ('cash', 'bank_transfer') limit 1), v_legs);
+    v_after := ledger_recover(p_request, v_after);
     perform stored_value_reopen_cards(p_request, p_original.id);
     return next stored_value_reply_with(
         p_request, p_type, null, null, v_transaction.amount, p_original.currency, v_after.balance,
