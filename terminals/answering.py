@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.amounts import Language
 from terminals.batches import ClosedBatch
 from terminals.doctor import Finding, find_cause
@@ -17,7 +17,14 @@ from terminals.errors import ConnectionFault, TerminalError, TornTap
 from terminals.journal import Entry
 from terminals.pin_entry import PinEntry
 from terminals.presenting import takes_pin
-from terminals.results import named_for, result_of, result_of_error, result_of_inquiry, with_cause
+from terminals.results import (
+    named_for,
+    result_of,
+    result_of_error,
+    result_of_inquiry,
+    result_of_personalisation,
+    with_cause,
+)
 from terminals.shown import Shown
 from terminals.terminal import Terminal
 from terminals.watch import Done, ReadersSeen
@@ -67,6 +74,9 @@ class Answering:
             self._ended(done.value)
         elif isinstance(done.value, messages.Inquiry):
             shown.result = result_of_inquiry(done.value)
+            shown.site_code = ""
+        elif isinstance(done.value, card_steps.CardStep):
+            shown.result = result_of_personalisation(done.value)
             shown.site_code = ""
         elif done.work == "resolve":
             self._resolved(done.value)

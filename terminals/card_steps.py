@@ -24,9 +24,12 @@ class ChallengeRequest(Message, frozen=True, kw_only=True):
 
 
 class PersonaliseRequest(Message, frozen=True, kw_only=True):
-    """Put an issued card's keys onto the blank on the reader and bind the two; again goes on after a tear."""
+    """Put an issued card's keys onto the blank on the reader and bind the two; again goes on after a tear.
 
-    number: Annotated[str, Meta(min_length=8, max_length=32)]
+    Without a `number` the card is the one that the counter awaits a blank for at this terminal.
+    """
+
+    number: Annotated[str, Meta(min_length=8, max_length=32)] | None = None
     technology: Technology = "ntag424"
     uid: CardUid | None = None
 

@@ -244,7 +244,7 @@ class Console(Answering):
         elif shown.typed and shown.mode != "balance":
             shown.hint = "confirm_first"
         else:
-            self._work("inquire", lambda: self._terminal.inquire(presented))
+            self._work("inquire", lambda: self._terminal.meet(presented))
 
     def _sell(self, presented: Presented) -> None:
         shown, terminal = self.shown, self._terminal

@@ -24,6 +24,11 @@ TECHNOLOGIES: dict[str, card_steps.Technology] = {
     "felica_lite_s": "felica_lite_s",
 }
 
+# What an inquiry says of a chip that has no card, or not all of its keys.
+_UNKNOWN_CHIP = frozenset({"card_unknown", "credential_refused", "NFC-CARD-02"})
+# What it then says of the chip where no card awaits one; a site of an earlier version finds it malformed.
+_NOT_AWAITED = frozenset({"not_found", "rate_limited", "malformed"})
+
 
 def card_to_present(
     site: Site, reader: Reader, tap: Tap, *, amount_minor: int | None, floor_minor: int | None
@@ -71,9 +76,10 @@ def prove(site: Site, reader: Reader, tap: Tap) -> messages.TokenCard:
     raise AnswerUnknown("NET-SRV-01", "the challenge does not come to an end")
 
 
-def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> card_steps.CardStep:
+def personalise(site: Site, reader: Reader, tap: Tap, number: str | None) -> card_steps.CardStep:
     """Put a card's keys onto the blank of a tap; the finished step returns.
 
+    Without a number it is the card that the counter awaits a blank for; Refused `not_found` where none does.
     Where it breaks off, the same call goes on with the same blank. Raises ReaderError NFC-RF-01 (the blank
     left) and NFC-CARD-01 (nothing that can be personalised), Refused, and what a call raises.
     """
@@ -92,6 +98,23 @@ def personalise(site: Site, reader: Reader, tap: Tap, number: str) -> card_steps
             if step.card is not None:
                 return step
     raise AnswerUnknown("NET-SRV-01", "the personalisation does not come to an end")
+
+
+def meet(site: Site, reader: Reader, tap: Tap) -> messages.Inquiry | card_steps.CardStep:
+    """Ask for the balance of a tapped card; a blank that the counter awaits is personalised instead.
+
+    The finished step returns of such a one. A chip whose keys were torn half way is refused as a blank is.
+    Raises what `card_to_present` and, of a blank that is awaited, what `personalise` raises.
+    """
+    try:
+        return site.inquire(card_to_present(site, reader, tap, amount_minor=None, floor_minor=None))
+    except Refused as refusal:
+        if tap.technology not in TECHNOLOGIES or refusal.code not in _UNKNOWN_CHIP:
+            raise
+        try:
+            return personalise(site, reader, tap, None)
+        except Refused as unwanted:
+            raise refusal if unwanted.code in _NOT_AWAITED else unwanted from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from types import FrameType
 
-from terminals import messages
+from terminals import card_steps, messages
 from terminals.console import Console
 from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, StateError, TerminalError
@@ -178,7 +178,7 @@ class Headless:
         # A card presented over and over while the site is slow must not make a line of old inquiries.
         if self._inquiries == 0:
             self._inquiries += 1
-            self._work.begin("inquiry", lambda: self._terminal.inquire(presented))
+            self._work.begin("inquiry", lambda: self._terminal.meet(presented))
 
     def _scanned(self, event: Scanned) -> None:
         try:
@@ -219,6 +219,8 @@ class Headless:
         self._failures.pop(done.work, None)
         if isinstance(done.value, messages.Inquiry):
             log.info("tap card=%s state=%s", done.value.card.number_masked, done.value.card.state)
+        elif isinstance(done.value, card_steps.CardStep) and done.value.card is not None:
+            log.info("personalised card=%s", done.value.card.number_masked)
         elif done.work == "resolve" and done.value:
             log.info("resolved count=%d", len(done.value))
 

@@ -15,10 +15,10 @@ from uuid import UUID
 import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from terminals import __version__, attestation, messages
+from terminals import __version__, attestation, card_steps, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
-from terminals.conversations import card_to_present
+from terminals.conversations import card_to_present, meet
 from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
@@ -182,6 +182,15 @@ class Terminal:
     def inquire(self, presented: Presented) -> messages.Inquiry:
         """Ask for the balance of a presented card."""
         return self.site.inquire(self.card_to_present(presented))
+
+    def meet(self, presented: Presented) -> messages.Inquiry | card_steps.CardStep:
+        """Ask for the balance of a card; a blank that the counter awaits becomes its card instead.
+
+        Raises what conversations.py says.
+        """
+        if presented.tap is None or presented.reader is None:
+            return self.inquire(presented)
+        return meet(self.site, presented.reader, presented.tap)
 
     def see_that_it_may_sell(self) -> None:
         """Raise StateError where nothing that moves value may begin: SW-TAMP-01 or `terminal_standby`.

@@ -17,6 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "void": ("Void", "撤销"),
     "reversal": ("Reversal", "冲正"),
     "approved": ("APPROVED", "交易成功"),
+    "personalised": ("CARD WRITTEN", "写卡成功"),
     "declined": ("DECLINED", "交易失败"),
     "refused": ("REFUSED", "已拒绝"),
     "unknown": ("OUTCOME UNKNOWN", "结果未知"),

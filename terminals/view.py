@@ -182,7 +182,9 @@ def _reader_panel(shown: Shown, width: int) -> list[Row]:
 def _result_lines(result: Result, shown: Shown, style: Style, width: int) -> Iterator[str]:
     language = shown.language
     is_inquiry = result.type == "inquiry"
-    word = text("inquiry" if is_inquiry else result.outcome, language)
+    word = text(
+        "inquiry" if is_inquiry else "personalised" if result.key_version else result.outcome, language
+    )
     spaced = " ".join(word) if language == "en" else "  ".join(word)
     kind = f"   {text(result.type, language)}" if result.type and not is_inquiry else ""
     code = "" if result.outcome == "approved" else f"   {result.code}"

@@ -6,6 +6,7 @@ Knows messages and two rooms of cards; must not hold a rule, nor know what a com
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -17,7 +18,7 @@ from prepaid.api.views import ApiView
 from prepaid.cards.challenge import begin_challenge, continue_challenge
 from prepaid.cards.errors import ProofRefused
 from prepaid.cards.models import Card
-from prepaid.cards.personalise import begin_personalisation, continue_personalisation
+from prepaid.cards.personalise import begin_awaited, begin_personalisation, continue_personalisation
 from prepaid.cards.sessions import Step
 from prepaid.settlement.untrusted import Showing, look_at_proof, look_at_refused
 from terminals import card_steps, messages
@@ -78,8 +79,8 @@ class PersonaliseView(ApiView):
     def post(self, request: Request) -> Response:
         """Store the intent and give the first commands for the blank on the terminal's reader."""
         message: card_steps.PersonaliseRequest = self.read(card_steps.PersonaliseRequest)
-        step = begin_personalisation(
-            message.number,
+        begin = partial(begin_personalisation, message.number) if message.number else begin_awaited
+        step = begin(
             terminal_id=self.caller.origin.id,
             store_id=self.caller.origin.store_id,
             technology=message.technology,

@@ -125,10 +125,10 @@ OPERATIONS = (
         path="cards/personalise",
         view=card_views.PersonaliseView,
         group=CARDS,
-        summary="Begin to put an issued card's keys onto a blank, or go on after a tear.",
+        summary="Begin to put a card's keys onto a blank, or go on: by number, or what the counter awaits.",
         request=card_steps.PersonaliseRequest,
         answers={200: card_steps.CardStep},
-        problems=("card_refused", "already_bound", "NFC-CARD-01", "rate_limited"),
+        problems=("card_refused", "not_found", "already_bound", "NFC-CARD-01", "rate_limited"),
     ),
     Operation(
         method="post",

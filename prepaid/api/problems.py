@@ -26,6 +26,7 @@ from prepaid.cards.errors import (
     AlreadyPersonalised,
     CardUnusable,
     ForeignCard,
+    NoneAwaited,
     ProofRefused,
     SessionOver,
 )
@@ -89,6 +90,7 @@ _ANSWERED_BY_CODE = (
     BatchOverlaps,
     BatchReused,
     SessionOver,
+    NoneAwaited,
     ProofRefused,
     ForeignCard,
     AlreadyPersonalised,

@@ -62,6 +62,12 @@ class SessionOver(CardError):
     code = "not_found"
 
 
+class NoneAwaited(CardError):
+    """No card awaits a blank at this terminal; nothing was changed."""
+
+    code = "not_found"
+
+
 class ProofRefused(CardError):
     """The card on the reader did not prove to be the one that it says. Nothing moved."""
 

@@ -18,8 +18,8 @@ from prepaid.identifiers import uuid7
 
 State = Card.State
 Change = Literal[
-    "activate", "block", "unblock", "report_lost", "recover", "replace", "exchange", "set_pin", "reassign",
-    "close", "reopen",
+    "activate", "block", "unblock", "report_lost", "recover", "replace", "exchange", "set_pin", "personalise",
+    "reassign", "close", "reopen",
 ]  # fmt: skip
 
 
@@ -42,6 +42,7 @@ RULES = (
     Rule("replace", (State.ACTIVE, State.LOST, State.CLOSED), State.CLOSED),
     Rule("exchange", (State.ACTIVE,), State.CLOSED),
     Rule("set_pin", (State.ISSUED, State.ACTIVE), None),
+    Rule("personalise", (State.ISSUED, State.ACTIVE), None),
     Rule("reassign", (State.ACTIVE,), None),
     Rule("close", (State.ISSUED, State.ACTIVE, State.BLOCKED, State.LOST), State.CLOSED),
     # Made by nothing but the void of the transaction that closed the card.

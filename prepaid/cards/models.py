@@ -347,7 +347,9 @@ class Proof(models.Model):
 class Personalisation(models.Model):
     """The intent to put a card's keys onto a blank, stored before the blank is touched.
 
-    `uid` is the blank's, kept while it is worked on; `key_version` what it gets.
+    `uid` is the blank's, kept while it is worked on; `key_version` what it gets. Until `awaited_until` the
+    next blank on the reader of `terminal_id` is for this card; before it comes there is no `technology`.
+    `step` counts the calls of the attempt under way, `step_at` is the last one's; `fault` says why it failed.
     """
 
     class State(models.TextChoices):
@@ -359,14 +361,25 @@ class Personalisation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     card = models.OneToOneField(Card, on_delete=models.PROTECT)
     terminal_id = models.UUIDField()
-    technology = models.CharField(max_length=16)
+    technology = models.CharField(max_length=16, default="")
     uid = models.BinaryField(max_length=8, null=True)
+    awaited_until = models.DateTimeField(null=True)
+    step = models.PositiveSmallIntegerField(default=0)
+    step_at = models.DateTimeField(null=True)
+    fault = models.CharField(max_length=32, default="")
     key_version = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=8, choices=State.choices, default=State.BEGUN)
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = (
+            models.Index(
+                fields=("terminal_id", "awaited_until"),
+                condition=models.Q(awaited_until__isnull=False),
+                name="cards_personalisation_awaited",
+            ),
+        )
         constraints = (
             # A chip keeps the version in one byte, and 0 is its factory's.
             models.CheckConstraint(

@@ -24,8 +24,15 @@ from prepaid.cards import (
 )
 from prepaid.cards.challenge import Technology
 from prepaid.cards.chips import Blank, Chip, Turn
-from prepaid.cards.errors import AlreadyPersonalised, CardUnusable, ForeignCard, SessionOver
-from prepaid.cards.models import Card, Credential, Personalisation
+from prepaid.cards.errors import (
+    AlreadyPersonalised,
+    CardUnusable,
+    ForeignCard,
+    NoneAwaited,
+    SessionOver,
+)
+from prepaid.cards.lifecycle import change_state
+from prepaid.cards.models import Card, Credential, Personalisation, Program
 from prepaid.cards.sessions import State, Step
 from prepaid.keys import site_keys
 
@@ -40,6 +47,10 @@ _CONTINUE: dict[str, Callable[[Blank, State, list[bytes]], Turn]] = {
     "desfire": personalise_desfire.go_on,
     "felica_lite_s": personalise_felica.go_on,
 }
+_CHIP_METHODS = frozenset(_METHODS.values())
+# How many calls an attempt with a fresh blank takes, its beginning included.
+STEPS = {"ntag424": 11, "desfire": 9, "felica_lite_s": 4}
+AWAITED_FOR = timedelta(minutes=5)
 _UNUSABLE = (Card.State.BLOCKED, Card.State.LOST, Card.State.CLOSED)
 
 
@@ -53,16 +64,89 @@ def begin_personalisation(
     Raises CardUnusable, AlreadyPersonalised.
     """
     with transaction.atomic():
-        card = _find_card(number)
-        intent = _intend(card, terminal_id=terminal_id, store_id=store_id, technology=technology, at=at)
-        turn = _BEGIN[technology](_blank(intent), uid)
-        _note(intent, turn, at=at)
-        state = turn.state | {
-            "intent": str(intent.id),
-            "technology": technology,
-            "awaited": len(turn.commands),
-        }
-        session = sessions.open_session("personalise", terminal_id=terminal_id, state=state, at=at)
+        return _begin(
+            _find_card(number),
+            terminal_id=terminal_id,
+            store_id=store_id,
+            technology=technology,
+            uid=uid,
+            at=at,
+        )
+
+
+def begin_awaited(
+    *, terminal_id: UUID, store_id: UUID, technology: Technology, uid: bytes, at: datetime
+) -> Step:
+    """Put the keys of the card that awaits a blank at this terminal onto the one on its reader.
+
+    As `begin_personalisation`; a refusal is kept for the counter that waits. Raises NoneAwaited as well.
+    """
+    # The last one alone: when it is done, none that was given up before comes in its place.
+    asked = Personalisation.objects.filter(terminal_id=terminal_id, awaited_until__gt=at)
+    awaited = asked.order_by("-awaited_until").first()
+    if awaited is None or awaited.state == Personalisation.State.DONE:
+        raise NoneAwaited("No card awaits a blank at this terminal.")
+    try:
+        with transaction.atomic():
+            return _begin(
+                _lock_card(pk=awaited.card_id),
+                terminal_id=terminal_id,
+                store_id=store_id,
+                technology=technology,
+                uid=uid,
+                at=at,
+            )
+    except (CardUnusable, AlreadyPersonalised) as refusal:
+        fault = refusal.reason if isinstance(refusal, CardUnusable) else refusal.code
+        Personalisation.objects.filter(pk=awaited.pk).update(fault=fault)
+        raise
+
+
+def await_blank(
+    card_id: UUID, *, terminal_id: UUID, store_id: UUID, actor: str, at: datetime
+) -> Personalisation:
+    """Let the next blank on a terminal's reader become a card: for five minutes, or until another awaits one.
+
+    Who asked stands in the card's history. Locks the card. Raises CardUnusable, AlreadyPersonalised.
+    """
+    with transaction.atomic():
+        card = _lock_card(pk=card_id)
+        _refuse_unusable(card, store_id=store_id)
+        intent = _find_intent(card, at) or Personalisation(
+            card=card, begun_at=at, key_version=keys.newest_version()
+        )
+        intent.terminal_id, intent.awaited_until = terminal_id, at + AWAITED_FOR
+        intent.step, intent.step_at, intent.fault = 0, None, ""
+        intent.save()
+        change_state(card_id, "personalise", actor=actor, at=at)
+    return intent
+
+
+def takes_a_chip(program: Program) -> bool:
+    """Say whether cards of a program can have a chip that proves itself."""
+    return not _CHIP_METHODS.isdisjoint(program.allowed_credentials)
+
+
+def may_get_a_chip(card: Card, *, store_id: UUID, at: datetime) -> bool:
+    """Say whether `await_blank` would take a card now."""
+    try:
+        _refuse_unusable(card, store_id=store_id)
+        _find_intent(card, at)
+    except (CardUnusable, AlreadyPersonalised):
+        return False
+    return True
+
+
+def _begin(
+    card: Card, *, terminal_id: UUID, store_id: UUID, technology: Technology, uid: bytes, at: datetime
+) -> Step:
+    _refuse_unusable(card, store_id=store_id)
+    intent = _intend(card, terminal_id=terminal_id, technology=technology, at=at)
+    intent.step, intent.fault = 0, ""
+    turn = _BEGIN[technology](_blank(intent), uid)
+    _note(intent, turn, at=at)
+    state = turn.state | {"intent": str(intent.id), "technology": technology, "awaited": len(turn.commands)}
+    session = sessions.open_session("personalise", terminal_id=terminal_id, state=state, at=at)
     return Step(session=session, commands=turn.commands)
 
 
@@ -90,6 +174,9 @@ def continue_personalisation(
                     _bind(intent, turn.chip, at=at)
         except (ev2.AnswerForged, ev2.AnswerRefused, ForeignCard, AlreadyPersonalised) as error:
             failure = error
+        if failure is not None:
+            fault = AlreadyPersonalised if isinstance(failure, AlreadyPersonalised) else ForeignCard
+            Personalisation.objects.filter(pk=intent.pk).update(fault=fault.code)
         if failure is not None or turn.chip is not None:
             sessions.end_session(session)
         else:
@@ -105,44 +192,43 @@ def continue_personalisation(
 
 
 def _find_card(number: str) -> Card:
-    """Find a card by its number and lock it, so that two intents for it follow one another."""
     plain = numbers.parse_number(number)
     lookup = b"" if plain is None else site_keys().number_lookup(plain)
-    found = (
-        Card.objects.select_for_update(of=("self",))
-        .select_related("program")
-        .filter(credentials__method="number", credentials__lookup=lookup)
-        .first()
-    )
+    return _lock_card(credentials__method="number", credentials__lookup=lookup)
+
+
+def _lock_card(**which: object) -> Card:
+    """Find a card and lock it, so that two intents for it follow one another."""
+    cards = Card.objects.select_for_update(of=("self",)).select_related("program")
+    found = cards.filter(**which).first()
     if found is None:
         raise CardUnusable("card_unknown")
-    if found.state in _UNUSABLE:
-        raise CardUnusable(f"card_{found.state}")
     return found
 
 
-def _intend(
-    card: Card, *, terminal_id: UUID, store_id: UUID, technology: Technology, at: datetime
-) -> Personalisation:
+def _refuse_unusable(card: Card, *, store_id: UUID) -> None:
+    if card.state in _UNUSABLE:
+        raise CardUnusable(f"card_{card.state}")
+    if not takes_a_chip(card.program):
+        raise CardUnusable("type_not_allowed", "Cards of this program have no chip. Nothing was changed.")
+    if card.issued_store_id not in (None, store_id):
+        raise _refused_late()
+
+
+def _intend(card: Card, *, terminal_id: UUID, technology: Technology, at: datetime) -> Personalisation:
     """Find the intent for a card, or store a new one where the card may still get a chip."""
     method = _METHODS[technology]
     if method not in card.program.allowed_credentials:
         raise CardUnusable(
             "type_not_allowed", f"The card's program takes no {technology}. Nothing was changed."
         )
-    if card.issued_store_id not in (None, store_id):
-        raise _refused_late()
-    intent = Personalisation.objects.filter(card=card).first()
-    if intent is not None and intent.state != Personalisation.State.DONE:
+    intent = _find_intent(card, at)
+    if intent is not None:
         if intent.technology != technology:
             intent.technology, intent.uid, intent.state = technology, None, Personalisation.State.BEGUN
         intent.terminal_id = terminal_id
         intent.save(update_fields=["technology", "uid", "state", "terminal_id"])
         return intent
-    if intent is not None or card.credentials.filter(method__in=("sun", "challenge")).exists():
-        raise AlreadyPersonalised("This card has its chip already. Nothing was changed.")
-    if _is_late(card, at):
-        raise _refused_late()
     return Personalisation.objects.create(
         card=card,
         terminal_id=terminal_id,
@@ -150,6 +236,18 @@ def _intend(
         key_version=keys.newest_version(),
         begun_at=at,
     )
+
+
+def _find_intent(card: Card, at: datetime) -> Personalisation | None:
+    """Find the intent that is gone on with; None where a first one may be stored. Refuses otherwise."""
+    intent = Personalisation.objects.filter(card=card).first()
+    if intent is not None and intent.state != Personalisation.State.DONE:
+        return intent
+    if intent is not None or card.credentials.filter(method__in=_CHIP_METHODS).exists():
+        raise AlreadyPersonalised("This card has its chip already. Nothing was changed.")
+    if _is_late(card, at):
+        raise _refused_late()
+    return None
 
 
 def _is_late(card: Card, at: datetime) -> bool:
@@ -181,7 +279,8 @@ def _note(intent: Personalisation, turn: Turn, *, at: datetime) -> None:
         intent.uid, intent.state = turn.uid, Personalisation.State.BEGUN
     if turn.changes_keys:
         intent.state = Personalisation.State.CHANGING
-    intent.save(update_fields=["uid", "state"])
+    intent.step, intent.step_at = intent.step + 1, at
+    intent.save(update_fields=["uid", "state", "step", "step_at", "fault"])
 
 
 def _refuse_taken(intent: Personalisation, uid: bytes) -> None:

@@ -29,6 +29,7 @@ OFFICE_PAGES = (
     ("approvals", _("Approvals"), "users-round"),
     ("exceptions", _("Exceptions"), "triangle-alert"),
     ("terminals", _("Terminals"), "nfc"),
+    ("programs", _("Programs"), "layers"),
     ("offers", _("Offers"), "gift"),
     ("orders", _("Orders"), "package"),
     ("returns", _("Card returns"), "hand-coins"),

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from prepaid.web import people
-from prepaid.web.counter import asking, cards, identity, issuing, life, phones, receipts, stream, views
+from prepaid.web.counter import asking, cards, chip, identity, issuing, life, phones, receipts, stream, views
 from prepaid.web.office import (
     approvals,
     fleet,
@@ -14,6 +14,7 @@ from prepaid.web.office import (
     offers,
     offline,
     orders,
+    programs,
     reports,
     returns,
     rule_change,
@@ -35,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("receipts/<uuid:transaction_id>", receipts.receipt, name="receipt"),
     path("cards", cards.cards, name="cards"),
     path("cards/new", issuing.new_card, name="new_card"),
+    path("cards/<uuid:card_id>/chip", chip.chip, name="card_chip"),
     path("cards/<uuid:card_id>/state", cards.change, name="change_card"),
     path("cards/<uuid:card_id>/life", life.card_life, name="card_life"),
     path("cards/<uuid:card_id>/life/<slug:code>", life.change_life, name="change_life"),
@@ -66,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("office/reports/<slug:code>.csv", reports.export_csv, name="report_csv"),
     path("office/approvals", approvals.approvals, name="approvals"),
     path("office/approvals/<uuid:approval_id>", approvals.decide_approval, name="decide_approval"),
+    path("office/programs", programs.programs, name="programs"),
     path("office/offers", offers.offers, name="offers"),
     path("office/offers/new", offers.new_offer, name="new_offer"),
     path("office/offers/<uuid:offer_id>/end", offers.end, name="end_offer"),

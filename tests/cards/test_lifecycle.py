@@ -20,16 +20,29 @@ from tests.shop import NOON, open_shop, together
 from tests.stored_value.people import may_unblock
 
 CHANGES = (
-    "activate", "block", "unblock", "report_lost", "recover", "replace", "exchange", "set_pin", "reassign",
-    "close", "reopen",
+    "activate", "block", "unblock", "report_lost", "recover", "replace", "exchange", "set_pin", "personalise",
+    "reassign", "close", "reopen",
 )  # fmt: skip
 # For each state, what the card is after each change, or None where the change is refused.
 AFTERWARDS: dict[str, tuple[str | None, ...]] = {
-    "issued": ("active", None, None, "lost", None, None, None, "issued", None, "closed", None),
-    "active": (None, "blocked", None, "lost", None, "closed", "closed", "active", "active", "closed", None),
-    "blocked": (None, None, "active", "lost", None, None, None, None, None, "closed", None),
-    "lost": (None, None, None, None, "active", "closed", None, None, None, "closed", None),
-    "closed": (None, None, None, None, None, "closed", None, None, None, None, "active"),
+    "issued": ("active", None, None, "lost", None, None, None, "issued", "issued", None, "closed", None),
+    "active": (
+        None,
+        "blocked",
+        None,
+        "lost",
+        None,
+        "closed",
+        "closed",
+        "active",
+        "active",
+        "active",
+        "closed",
+        None,
+    ),
+    "blocked": (None, None, "active", "lost", None, None, None, None, None, None, "closed", None),
+    "lost": (None, None, None, None, "active", "closed", None, None, None, None, "closed", None),
+    "closed": (None, None, None, None, None, "closed", None, None, None, None, None, "active"),
 }
 TABLE = {before: dict(zip(CHANGES, row, strict=True)) for before, row in AFTERWARDS.items()}
 CASES = [(before, change, after) for before, row in TABLE.items() for change, after in row.items()]

@@ -218,6 +218,11 @@ class RecordingSite:
             return 200, json.dumps(self.policy | asked).encode()
         if name.startswith("cards/challenge"):
             return self._challenge(name)
+        if name == "cards/personalise":
+            return 200, json.dumps({"session": str(uuid4()), "commands": ["00a4"]}).encode()
+        if name.startswith("cards/personalise/"):
+            card = {"number_masked": "•••• 1234", "program": "DEMO"}
+            return 200, json.dumps({"card": card, "key_version": 1}).encode()
         if name.startswith("terminals/hot-list"):
             return 200, json.dumps(self.hot_list).encode()
         if method == "POST" and name == "transactions/advices":

@@ -177,3 +177,42 @@ def test_conversation_that_took_too_long_is_begun_anew_by_another_tap(
         terminal.card_to_present(tapped(HeldReader(), tap()), 1)
 
     assert isinstance(terminal.card_to_present(tapped(HeldReader(), tap()), 1), messages.TokenCard)
+
+
+def test_blank_that_is_awaited_becomes_a_card_at_the_full_screen(
+    terminal: Terminal, site: RecordingSite
+) -> None:
+    person = Person(terminal)
+    site.fates.append("422:card_unknown")
+
+    person.taps(Tapped(tap(), HeldReader()))
+
+    seen = person.sees()
+    assert "C A R D   W R I T T E N" in seen
+    assert "•••• 1234" in seen
+    assert "写  卡  成  功" in person.sees("zh")
+    assert terminal.journal.list_last(1) == []
+
+
+@pytest.mark.parametrize(
+    ("technology", "answers", "code"),
+    [
+        ("ntag424", ["422:card_unknown", "404:not_found"], "card_unknown"),
+        ("ntag424", ["422:credential_refused", "400:malformed"], "credential_refused"),
+        ("ntag424", ["422:card_unknown", "422:already_bound"], "already_bound"),
+        ("ntag424", ["422:card_blocked"], "card_blocked"),
+        ("ntag215", ["422:card_unknown"], "card_unknown"),
+    ],
+)
+def test_chip_that_nobody_awaits_is_refused_as_its_inquiry_was(
+    terminal: Terminal, site: RecordingSite, technology: str, answers: list[str], code: str
+) -> None:
+    site.fates.extend(answers)
+    reader = HeldReader()
+
+    with pytest.raises(Refused) as refused:
+        terminal.meet(tapped(reader, tap(technology)))
+
+    assert (refused.value.code, reader.commands) == (code, [])
+    assert not site.fates
+    assert len(site.calls) == len(answers)

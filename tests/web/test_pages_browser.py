@@ -25,6 +25,7 @@ PATHS = (
     "/office/terminals/offline",
     "/office/exceptions",
     "/office/approvals",
+    "/office/programs",
     "/office/offers",
     "/office/offers/new",
 )
@@ -73,7 +74,7 @@ def test_the_other_pages_are_accessible(
     desk.shop.offer(50_000, 5_000)
     end_offer(desk.shop.offer(100, 10).id, actor="op-1", at=timezone.now())
     screen = make_screen(desk, language=language, color_scheme=scheme, path=None)
-    for path in (*PATHS, f"/receipts/{spent}"):
+    for path in (*PATHS, f"/receipts/{spent}", f"/cards/{made.card.id}/chip"):
         screen.goto(path)
         assert_accessible(screen.page)
     screen.goto("/cards/new")

@@ -5,6 +5,9 @@ const lock = document.getElementById("lock");
 const idleSeconds = Number(document.body.dataset.idleLockS || 0);
 const ACTIVE = "desk-active-at";
 
+// A phone shows a part of the office's pages: the one that is open among them.
+document.querySelector(".office-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 if (lock) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "F9" && !event.repeat) {

@@ -14,7 +14,7 @@ from django import forms
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from django.views.decorators.http import require_http_methods
 from prepaid.cards.identity import IdentityTaken, identify
 from prepaid.cards.models import Program, Rule
 from prepaid.cards.numbers import grouped
+from prepaid.cards.personalise import takes_a_chip
 from prepaid.cards.rules.in_force import RuleRefused, asks_identity_at_any_load
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
@@ -35,6 +36,7 @@ from prepaid.stored_value.issue import AlreadyBound, IssuedCard, issue
 from prepaid.stores.models import Store, Tap
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.actions import Action, commit, foresee
+from prepaid.web.counter.chip import await_chip, chip_context
 from prepaid.web.counter.identity import IdentityForm, taken
 from prepaid.web.counter.screen import Notice, explain
 from prepaid.web.counter.stream import last_tap_id
@@ -81,7 +83,7 @@ class IssueForm(forms.Form):
         help_text=gettext_lazy("Leave it empty for a gift card."),
     )
     amount = forms.CharField(label=gettext_lazy("First top-up, paid in cash"), max_length=14, required=False)
-    medium = forms.ChoiceField(choices=[("printed", "printed"), ("nfc", "nfc")])
+    medium = forms.ChoiceField(choices=[(medium, medium) for medium in ("printed", "nfc", "blank")])
     tap = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
@@ -132,6 +134,9 @@ class IssueForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("medium") == "nfc" and not cleaned.get("tap"):
             self.add_error(None, _("Put a new card on the reader and wait until it is verified."))
+        program: Program | None = cleaned.get("program")
+        if cleaned.get("medium") == "blank" and program is not None and not takes_a_chip(program):
+            self.add_error("program", _("Cards of this program have no chip."))
         return cleaned
 
 
@@ -209,6 +214,7 @@ def _page(form: IssueForm, holder: HolderForm, place: Place) -> dict[str, Any]:
 def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderForm) -> HttpResponse | None:
     asked = form.cleaned_data
     tap = asked["tap"] if asked["medium"] == "nfc" else None
+    refusal: Notice | None = None
     try:
         with transaction.atomic():
             made = issue(
@@ -220,6 +226,8 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderF
                 holder_name=asked["holder_name"].strip(),
                 tap=tap,
             )
+            if asked["medium"] == "blank":
+                refusal = await_chip(made.card, place)
             if holder.is_typed:
                 identity = holder.identity(name=asked["holder_name"])
                 identify(made.card.account_id, identity, by=place.operator, at=timezone.now())
@@ -241,10 +249,14 @@ def _issue(request: StaffRequest, place: Place, form: IssueForm, holder: HolderF
         "with_nfc": tap is not None,
         "answer": answer,
         "price_minor": find_price(answer.id) if answer else None,
-        "notice": notice,
+        "notice": notice or refusal,
         "at": timezone.now(),
         "till": place.till,
     }
+    if asked["medium"] == "blank" and refusal is None:
+        if not (made.number or made.qr):
+            return redirect("card_chip", made.card.id)
+        context |= chip_context(made.card, place)
     return render(request, "cards/issued.html", context)
 
 

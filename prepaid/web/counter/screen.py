@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from prepaid.cards.lifecycle import Change, list_changes
 from prepaid.cards.models import Card, CardEvent, Rule
+from prepaid.cards.personalise import may_get_a_chip
 from prepaid.cards.presentation import at_the_desk
 from prepaid.cards.rules.in_force import rules_in_force
 from prepaid.money import exponent_of, is_unit, unit_word
@@ -75,6 +76,8 @@ class OpenCard:
     changes: list[Change]
     stopped_by: CardEvent | None = None
     identity_rule: Rule | None = None
+    # Whether a blank may be written as this card at the terminal beside the till.
+    takes_a_blank: bool = False
 
     @property
     def identity_tail(self) -> str:
@@ -236,6 +239,8 @@ def open_card(card_id: UUID, place: Place) -> OpenCard | None:
         rows=list_rows(card, balance.currency, place, today),
         changes=list_changes(card.state),
         identity_rule=rules_in_force(card.program.rule_set_id, today).get("identity_required_when"),
+        takes_a_blank=place.till.terminal_id is not None
+        and may_get_a_chip(card, store_id=place.store.id, at=now),
         stopped_by=None if balance.state == "active" else card.events.filter(to_state=card.state).last(),
     )
 

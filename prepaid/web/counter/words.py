@@ -66,6 +66,7 @@ CHANGE_NAMES: dict[str, str | Promise] = {
     "replace": gettext_lazy("Replaced by a new card"),
     "exchange": gettext_lazy("Exchanged for a new card"),
     "set_pin": gettext_lazy("New PIN"),
+    "personalise": gettext_lazy("Blank awaited for its chip"),
     "reassign": gettext_lazy("Given to another holder"),
     "close": gettext_lazy("Closed"),
     "reopen": gettext_lazy("Opened again by a void"),

@@ -34,6 +34,28 @@ TITLES = {
 }
 
 
+# What jobs count, as they write it.
+COUNTED = {
+    "released": gettext_lazy("%(count)s released"),
+    "expired": gettext_lazy("%(count)s expired"),
+    "paid": gettext_lazy("%(count)s paid"),
+    "folded": gettext_lazy("%(count)s folded"),
+    "parts": gettext_lazy("%(count)s parts"),
+    "open": gettext_lazy("%(count)s open"),
+    "new": gettext_lazy("%(count)s new"),
+    "vanished": gettext_lazy("%(count)s vanished"),
+    "taps": gettext_lazy("%(count)s taps"),
+    "enrolment codes": gettext_lazy("%(count)s enrolment codes"),
+    "card sessions": gettext_lazy("%(count)s card sessions"),
+    "rows of terminals": gettext_lazy("%(count)s rows of terminals"),
+}
+
+
+def _in_words(part: str) -> str:
+    count, _space, what = part.partition(" ")
+    return str(COUNTED[what]) % {"count": count} if what in COUNTED else part
+
+
 @dataclass(frozen=True, slots=True)
 class JobLine:
     """A job's last run with its state in one word and its tone."""
@@ -42,6 +64,12 @@ class JobLine:
     title: str | Promise
     state: str
     tone: str
+
+    @property
+    def result(self) -> str:
+        """Say what the last run came to; what is not known in words stays as the job wrote it."""
+        parts = self.run.result.split(", ") if self.run and self.run.result else []
+        return ", ".join(_in_words(part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -52,7 +52,7 @@ class OfferForm(forms.Form):
         validators=[RegexValidator(r"^[A-Za-z0-9-]+$", gettext_lazy("Use letters, digits and hyphens."))],
         help_text=gettext_lazy("Stands on the bonus of each top-up, such as AUTUMN50."),
     )
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+    name = forms.CharField(label=pgettext_lazy("offer", "Name"), max_length=80)
     name_zh = forms.CharField(label=gettext_lazy("Name in Chinese"), max_length=80, required=False)
     pay_min = forms.CharField(label=gettext_lazy("Top-up of at least"), max_length=14)
     bonus = forms.CharField(label=gettext_lazy("Bonus"), max_length=14)

@@ -58,7 +58,7 @@ class OrderForm(forms.Form):
     program = forms.ModelChoiceField(
         Program.objects.none(), label=gettext_lazy("Program"), empty_label=None, to_field_name="code"
     )
-    quantity = forms.IntegerField(label=gettext_lazy("Cards"), min_value=1, max_value=LINES_MAX)
+    quantity = forms.IntegerField(label=pgettext_lazy("order", "Cards"), min_value=1, max_value=LINES_MAX)
     amount = forms.CharField(label=gettext_lazy("Value on each card"), max_length=14)
     buyer_name = forms.CharField(label=pgettext_lazy("order", "Buyer"), max_length=120)
     tender = forms.ChoiceField(label=gettext_lazy("Paid by"), choices=TENDERS)

@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -44,7 +44,7 @@ class RuleForm(forms.Form):
     rule_set = forms.ModelChoiceField(queryset=RuleSet.objects.all(), label=gettext_lazy("Rule set"))
     field = forms.ChoiceField(label=gettext_lazy("Rule"))
     value = forms.CharField(
-        label=gettext_lazy("Value"),
+        label=pgettext_lazy("rule", "Value"),
         max_length=300,
         help_text=gettext_lazy(
             "As JSON: 500000 for an amount in the smallest unit, true or false; null ends the rule."
