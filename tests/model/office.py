@@ -114,7 +114,7 @@ class Office(Choices):
         if not lots:
             return False
         place, lot = lots[a % len(lots)]
-        due = DueLot(self.place.accounts[place], lot.no, lot.bonus, self.origins[self.model.origin])
+        due = DueLot(self.place.accounts[place], lot.no, lot.bonus, "CNY", self.origins[self.model.origin])
         return self.same_change(expire_lot(due, at=self.model.now), self.model.expire_lot(place, lot.no))
 
     def expire_a_hold(self, a: int, b: int, c: int) -> bool:
