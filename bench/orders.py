@@ -18,7 +18,7 @@ def measure_orders(quantity: int) -> None:
     from prepaid.cards.models import Program
     from prepaid.identifiers import uuid7
     from prepaid.keys import site_keys
-    from prepaid.stored_value.approvals.orders import ask_for_order
+    from prepaid.stored_value.approvals.bulk import ask_for_order
     from prepaid.stored_value.bulk import orders
     from prepaid.stores.models import Staff, Till
     from prepaid.stores.opening import open_store

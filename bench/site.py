@@ -56,8 +56,8 @@ def own_site() -> Iterator[Site]:
         os.environ.pop(name, None)
     os.environ |= {"PREPAID_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "prepaid.settings"}
     cluster = Cluster(folder / "postgres")
-    database.start(cluster)
     try:
+        database.start(cluster)
         migrate()
         import django
 

@@ -18,6 +18,7 @@ from bench.taps import Tapping, requests_of
 from prepaid.runner.children import die_with_parent
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.programs import wait_for_web, web_program
+from prepaid.runner.supervisor import signals_kept_back
 
 CLIENT_PROCESSES = 2
 REQUESTS_EACH_PER_S = 250
@@ -32,13 +33,14 @@ def web_server(
     """Run the site's web server, or another command in which PORT stands for the port; give its port."""
     port = free_port()
     words = command or web_program(HOST, port).command
-    child = subprocess.Popen(
-        [word.replace("PORT", str(port)) if command else word for word in words],
-        cwd=BASE_FOLDER,
-        env=os.environ | {"LOG_LEVEL": "WARNING"} | dict(environment or {}),
-        start_new_session=True,
-        preexec_fn=die_with_parent(signal.SIGTERM),
-    )
+    with signals_kept_back():
+        child = subprocess.Popen(
+            [word.replace("PORT", str(port)) if command else word for word in words],
+            cwd=BASE_FOLDER,
+            env=os.environ | {"LOG_LEVEL": "WARNING"} | dict(environment or {}),
+            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
 
     def check() -> None:
         if child.poll() is not None:

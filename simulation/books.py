@@ -8,20 +8,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from prepaid.ledger.audit import audit, list_invariants
 from prepaid.stores.models import TerminalFault
-from simulation.chain import CURRENCY, Chain
+from simulation.chain import CURRENCY, TIMEZONE, Chain
 from simulation.days import Record, Worked
-from simulation.plan import Plan, bonus_of
+from simulation.plan import Plan, instalment_of
 from terminals.journal import Entry, Journal
+from terminals.recovery import RECOVERED_FILE
 from terminals.state import StateFolder
 
-# What an approved transaction does to what is owed to card holders.
-SIGNS = {"load": 1, "refund": 1, "redeem": -1, "capture": -1, "hold": 0, "release": 0}
+# What an approved transaction does to what is owed to card holders; a hold does nothing, nor its release.
+SIGNS = {"load": 1, "refund": 1, "redeem": -1, "capture": -1}
+NAMES = {"load": "top-ups", "redeem": "purchases", "capture": "holds captured", "refund": "refunds"}
+UNDONE = {"load": "top-ups undone", "redeem": "purchases undone"}
+BONUS = "bonus of top-ups, part by part"
 UNDOES = ("void", "reversal")
 AUDIT_FINDINGS_MAX = 5
 # Which of the two wins is left to chance.
@@ -30,7 +36,10 @@ RACE = ["approved", "declined insufficient_funds"]
 
 @dataclass(slots=True)
 class Books:
-    """Both sides, and where they differ: `differences` is empty when everything agrees."""
+    """Both sides, and where they differ: `differences` is empty when everything agrees.
+
+    `sums` has of each kind how many there were and what they did to what is owed.
+    """
 
     sums: dict[str, tuple[int, int]] = field(default_factory=dict)
     opening_minor: int = 0
@@ -45,32 +54,35 @@ class Books:
 def compare(chain: Chain, plan: Plan, record: Record) -> Books:
     """Compare everything once the last terminal has closed."""
     books = Books(opening_minor=sum(plan.openings.values()))
-    entries = [entry for place in range(len(chain.posts)) for entry in _read_journal(chain, place)]
+    entries = [entry for post in range(len(chain.posts)) for entry in _read_journal(chain, plan, post)]
     books.entries = len(entries)
-    books.differences += compare_journals(chain)
-    _sum_up(books, entries)
+    books.differences += compare_journals(chain, plan)
+    _sum_up(books, plan, entries)
     books.differences += _compare_sums(books)
     books.differences += _compare_balances(chain, plan)
     books.differences += _compare_scenes(record)
     books.differences += _compare_nights(plan, record)
-    books.differences += _compare_faults(record)
+    books.differences += _compare_faults(plan, record)
     books.invariants = len(list_invariants())
     books.differences += [f"ledger audit: {one}" for one in audit(findings_max=AUDIT_FINDINGS_MAX)]
     return books
 
 
-def compare_journals(chain: Chain) -> list[str]:
+def compare_journals(chain: Chain, plan: Plan) -> list[str]:
     """Hold every journal to the site's answers: what is in one and not in the other, or differs."""
     return [
         difference
-        for place, terminal in enumerate(chain.terminals)
-        for difference in _compare_journal(terminal, _read_journal(chain, place))
+        for post, terminal in enumerate(chain.terminals)
+        for difference in _compare_journal(terminal, _read_journal(chain, plan, post))
     ]
 
 
-def _read_journal(chain: Chain, place: int) -> list[Entry]:
-    folder = StateFolder(chain.posts[place].folder)
-    journal = Journal(folder.journal_file, chain.terminals[place])
+def _read_journal(chain: Chain, plan: Plan, post: int) -> list[Entry]:
+    """Read a terminal's journal; of the one that died, the copy from which its successor sent the rest."""
+    file = StateFolder(chain.posts[post].folder).journal_file
+    if post == plan.promotion.failed:
+        file = chain.posts[plan.promotion.spare].folder / RECOVERED_FILE
+    journal = Journal(file, chain.terminals[post])
     try:
         return journal.list_last(10_000_000)
     finally:
@@ -104,32 +116,33 @@ def _compare_journal(terminal: UUID, entries: list[Entry]) -> Iterator[str]:
         yield f"{unknown} is at the site and in no journal"
 
 
-def _sum_up(books: Books, entries: list[Entry]) -> None:
-    """Add up the journals alone, which know nothing of the ledger; a bonus follows from the offer's terms."""
+def _sum_up(books: Books, plan: Plan, entries: list[Entry]) -> None:
+    """Add up the journals alone, which know nothing of the ledger; bonus follows from the offers' terms."""
     by_id = {entry.id: entry for entry in entries}
-    owed = books.opening_minor
-    counts, amounts = Counter[str](), Counter[str]()
-    for entry in entries:
-        if entry.answer is None or entry.answer.outcome != "approved":
-            continue
+    approved = [entry for entry in entries if entry.answer is not None and entry.answer.outcome == "approved"]
+    undone = {entry.original for entry in approved if entry.type in UNDOES}
+    last_day = max(_day_of(entry) for entry in entries)
+    made: dict[str, list[int]] = {name: [] for name in (*NAMES.values(), *UNDONE.values(), BONUS)}
+    for entry in approved:
+        assert entry.answer is not None, "it was approved"
         amount = entry.answer.approved_amount
-        counts[entry.type] += 1
-        amounts[entry.type] += amount
-        if entry.type in UNDOES:
-            original = by_id.get(entry.original) if entry.original else None
-            owed -= SIGNS[original.type] * amount if original else 0
-            if original and original.type == "load" and (bonus := bonus_of(amount)):
-                counts["bonus taken back"] += 1
-                amounts["bonus taken back"] += bonus
-                owed -= bonus
-        else:
-            owed += SIGNS[entry.type] * amount
-        if entry.type == "load" and (bonus := bonus_of(amount)):
-            counts["bonus"] += 1
-            amounts["bonus"] += bonus
-            owed += bonus
-    books.sums = {kind: (counts[kind], amounts[kind]) for kind in sorted(counts)}
-    books.expected_minor = owed
+        if entry.type in NAMES:
+            made[NAMES[entry.type]].append(SIGNS[entry.type] * amount)
+        elif entry.type in UNDOES and amount:
+            original = by_id[entry.original] if entry.original else entry
+            made[UNDONE[original.type]].append(-SIGNS[original.type] * amount)
+        earned = instalment_of(amount) if entry.type == "load" and entry.id not in undone else 0
+        # One part at once, and the other in the night of the next day, if there was one.
+        made[BONUS] += [earned] * (2 if _day_of(entry) < last_day else 1) if earned else []
+    gifts, expired = len(plan.people.gifts), sum(night.expired_lots for night in plan.nights)
+    books.sums = {name: (len(amounts), sum(amounts)) for name, amounts in made.items()}
+    books.sums["bonus of gifts"] = (gifts, plan.gift_bonus_minor)
+    books.sums["bonus of gifts, expired"] = (expired, -plan.expired_minor)
+    books.expected_minor = books.opening_minor + sum(amount for _, amount in books.sums.values())
+
+
+def _day_of(entry: Entry) -> date:
+    return entry.occurred_at.astimezone(ZoneInfo(TIMEZONE)).date()
 
 
 def _compare_sums(books: Books) -> Iterator[str]:
@@ -183,28 +196,29 @@ def races_of(record: Record) -> dict[int, list[str]]:
 
 
 def _compare_nights(plan: Plan, record: Record) -> Iterator[str]:
-    """The last night finds just what was planted, and nothing beside it; holds end the night they are due."""
+    """Each night does what is due; the last one finds just what was planted, and nothing beside it."""
     planted = Counter({kind: count for kind, count in plan.findings.items() if count})
     found = record.nights[-1].open
     if planted != found:
         yield f"planted for reconciling: {dict(planted)}; found: {dict(found)}"
-    for day, night in enumerate(record.nights):
-        left = sum(
-            visit.scene == "left_hold"
-            for worked in record.worked
-            for visit, _ in worked.told
-            if worked.shift.day == day
-        )
-        if left != night.expired_holds:
-            yield f"day {day + 1}: {left} holds were left, {night.expired_holds} expired"
+    for day, (planned, night) in enumerate(zip(plan.nights, record.nights, strict=True)):
+        if planned != night.did:
+            yield f"night {day + 1}: planned {planned}, done {night.did}"
 
 
-def _compare_faults(record: Record) -> Iterator[str]:
-    """The office hears of each fault that a terminal named, once."""
-    named = Counter(code for worked in record.worked for code in list_faults(worked))
+def _compare_faults(plan: Plan, record: Record) -> Iterator[str]:
+    """The office hears of each fault that a terminal named, once; not of what died with one, untold."""
+    named = Counter(
+        code for worked in record.worked if not died_with(plan, worked) for code in list_faults(worked)
+    )
     heard = Counter(TerminalFault.objects.values_list("code", flat=True))
     if named != heard:
         yield f"the terminals named {dict(named)}, the office heard of {dict(heard)}"
+
+
+def died_with(plan: Plan, worked: Worked) -> bool:
+    """Tell whether what a shift noted for the office was never told: its terminal died without a network."""
+    return worked.shift.post == plan.promotion.failed and not worked.shift.is_online
 
 
 def list_faults(worked: Worked) -> list[str]:

@@ -21,14 +21,21 @@ from zoneinfo import ZoneInfo
 
 from django.db import connections
 
+from prepaid.cards.hot_list import hot_list_version
 from prepaid.ledger.outbox import fold_outbox
+from prepaid.runner.supervisor import signals_kept_back
 from prepaid.settlement.reconcile import reconcile
+from prepaid.stored_value.bonus import pay_instalments
+from prepaid.stored_value.expire import expire_lots
 from prepaid.stored_value.holds import expire_holds
-from simulation.chain import TIMEZONE, Chain
+from prepaid.stores.standby import promote
+from simulation.chain import ACTOR, TIMEZONE, Chain
 from simulation.clock import Clock
-from simulation.plan import PARTS, Plan, Shift, Visit
-from simulation.scenes import Barrier, Closed, Opened, Told
-from simulation.till import Start, signals_kept_back, work
+from simulation.plan import PARTS, NightPlan, Plan, Shift, Visit
+from simulation.progress import show
+from simulation.steps import Barrier, Closed, Opened, ShiftFailed, Told
+from simulation.till import Start, work
+from terminals.state import StateFolder
 
 OPENS_AT = (time_of_day(9, 30), time_of_day(17, 30))
 NIGHT_AT = time_of_day(23, 0)
@@ -37,16 +44,12 @@ SHIFT_S_MAX = 300.0
 fork = multiprocessing.get_context("fork")
 
 
-class ShiftFailed(Exception):
-    """A terminal ended as nobody meant it to."""
-
-
 @dataclass(slots=True)
 class Night:
-    """What the site's own look after a day found: kinds of open exception, and how many holds had expired."""
+    """What the site did by itself after a day, and which kinds of exception it then found open."""
 
     open: Counter[str]
-    expired_holds: int
+    did: NightPlan
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class Days:
         self.known: dict[int, UUID] = {}
         self.record = Record()
         self.running: list[Running] = []
+        self.served = 0
         # Programs beside the terminals of the plan, which end with this too.
         self.others: list[Any] = []
 
@@ -99,6 +103,8 @@ class Days:
             worked: list[Worked] = []
             for part in range(len(PARTS)):
                 self.clock.move_to(self._at(day, OPENS_AT[part]))
+                if self.plan.promotion.part == day * len(PARTS) + part:
+                    self._promote(self._at(day, OPENS_AT[part]))
                 worked += self._part(self.plan.shifts[day * len(PARTS) + part])
             self.record.worked += worked
             night = self._night(day)
@@ -121,7 +127,7 @@ class Days:
         worked = [Worked(shift) for shift in shifts]
         # A fork takes a copy of what is open, and a connection has one end only.
         connections.close_all()
-        self.running = [self._start(one, Start()) for one in worked]
+        self.running = [self._start(one, self._start_of(one.shift)) for one in worked]
         deadline = time.monotonic() + SHIFT_S_MAX
         while self.running:
             ready = wait([one.pipe for one in self.running], timeout=max(0.0, deadline - time.monotonic()))
@@ -138,7 +144,7 @@ class Days:
         started = fork.Process(
             target=work,
             args=(
-                self.chain.posts[shift.terminal],
+                self.chain.posts[shift.post],
                 shift,
                 self.chain.facts,
                 self.counters,
@@ -170,6 +176,9 @@ class Days:
                 visit = one.worked.shift.visits[len(one.worked.told)]
                 assert visit.number == said.visit, "visits are told in their order"
                 one.worked.told.append((visit, said))
+                self.served += 1
+                shift = one.worked.shift
+                show(f"day {shift.day + 1}, {PARTS[shift.part]}: {self.served} of {self.plan.visits} visits")
                 if said.id is not None:
                     self.known[visit.number] = said.id
 
@@ -181,6 +190,8 @@ class Days:
         code = one.started.exitcode
         if code == 0 and one.worked.closed is not None:
             return
+        if code == -signal.SIGKILL and one.worked.shift.dies and done == len(visits):
+            return
         is_meant = done < len(visits) and visits[done].scene in ("kill_before", "kill_after")
         if code != -signal.SIGKILL or not is_meant:
             raise ShiftFailed(f"{self._name(one.worked.shift)} ended with code {code} after {done} visits")
@@ -188,13 +199,28 @@ class Days:
         self.running.append(self._start(one.worked, Start(first=done, is_restart=True)))
 
     def _name(self, shift: Shift) -> str:
-        return self.chain.posts[shift.terminal].name
+        return self.chain.posts[shift.post].name
+
+    def _promote(self, at: datetime) -> None:
+        """Put the spare in the place of the terminal that died."""
+        failed, spare = (
+            self.chain.terminals[post] for post in (self.plan.promotion.failed, self.plan.promotion.spare)
+        )
+        promote(spare, failed, actor=ACTOR, note="It died.", hot_list_version=hot_list_version(), at=at)
+
+    def _start_of(self, shift: Shift) -> Start:
+        if shift.recovers < 0:
+            return Start()
+        return Start(failed_journal=StateFolder(self.chain.posts[shift.recovers].folder).journal_file)
 
     def _night(self, day: int) -> Night:
-        """Do what the site's jobs do at night: expire holds, fold the sums, reconcile."""
+        """Do what the site's jobs do at night."""
         at = self._at(day, NIGHT_AT)
         self.clock.move_to(at)
-        expired = expire_holds(at)
+        show(f"day {day + 1}, night: the site expires, pays and reconciles")
+        did = NightPlan(
+            expired_holds=expire_holds(at), instalments=pay_instalments(at), expired_lots=expire_lots(at)
+        )
         fold_outbox()
         summary = reconcile(at)
-        return Night(Counter(one.kind for one in summary.open if one.vanished_at is None), expired)
+        return Night(Counter(one.kind for one in summary.open if one.vanished_at is None), did)

@@ -15,13 +15,15 @@ import msgspec
 from django.db import connections
 
 from prepaid.ledger.audit import audit
+from prepaid.runner.supervisor import signals_kept_back
 from simulation.books import AUDIT_FINDINGS_MAX, compare_journals
-from simulation.cards import Facts, HeldCard
+from simulation.cards import Facts
 from simulation.days import Days, fork
 from simulation.line import HOST
+from simulation.pad import Pad
 from simulation.plan import CARDS_EACH_MIN
-from simulation.scenes import Barrier
-from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals, signals_kept_back
+from simulation.steps import Barrier
+from simulation.till import PATIENCE, TIMEOUTS, Post, settle_signals
 from terminals.lock import AgentLock
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
@@ -46,19 +48,16 @@ class Load:
         """Transactions a second, all terminals together."""
         return len(self.took_ms) / self.seconds
 
-    def percentile_ms(self, percent: int) -> float:
-        """Give the latency that so many percent stay within."""
-        ordered = sorted(self.took_ms)
-        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
 
 def measure(days: Days, seconds: float) -> Load:
     """Let every terminal redeem for so many seconds, and hold journals and ledger to one another after."""
-    chain, load = days.chain, Load(len(days.chain.posts))
+    chain = days.chain
+    posts = [chain.posts[shift.post] for shift in days.plan.shifts[-1]]
+    load = Load(len(posts))
     connections.close_all()
-    regulars = [one for one in chain.facts if one.number >= days.plan.first_regular]
+    regulars = [one for one in chain.facts if one.number in days.plan.people.regulars]
     barrier, running = fork.Barrier(load.terminals), []
-    for number, post in enumerate(chain.posts):
+    for number, post in enumerate(posts):
         heard, told = fork.Pipe(duplex=False)
         cards = regulars[number :: load.terminals][:CARDS_EACH_MIN]
         started = fork.Process(
@@ -78,7 +77,7 @@ def measure(days: Days, seconds: float) -> Load:
     days.others.clear()
     if load.declined:
         load.differences.append(f"{load.declined} were not approved")
-    load.differences += compare_journals(chain)
+    load.differences += compare_journals(chain, days.plan)
     load.differences += [f"ledger audit: {one}" for one in audit(findings_max=AUDIT_FINDINGS_MAX)]
     return load
 
@@ -95,7 +94,7 @@ def redeem_until(
     settle_signals()
     folder = StateFolder(post.folder)
     folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site=f"http://{HOST}:{post.site_port}"))
-    cards = [HeldCard(one, counters) for one in facts]
+    pad = Pad(counters)
     took_ms: list[float] = []
     declined = 0
     with (
@@ -105,9 +104,11 @@ def redeem_until(
         barrier.wait(BEGIN_WAIT_S)
         began = time.monotonic()
         while time.monotonic() - began < seconds:
-            held = cards[len(took_ms) % len(cards)]
-            card, started = held.tap(), time.perf_counter()
-            entry = terminal.transactions.redeem(card, AMOUNT_MINOR, uid=held.uid)
+            started = time.perf_counter()
+            entry = pad.present(
+                facts[len(took_ms) % len(facts)],
+                lambda shown: terminal.transactions.redeem(shown.card, AMOUNT_MINOR, uid=shown.uid),
+            )
             terminal.journal.mark_shown(entry.id)
             took_ms.append((time.perf_counter() - started) * 1000)
             declined += entry.answer is None or entry.answer.outcome != "approved"

@@ -1,4 +1,4 @@
-"""What a run prints: a line as each day ends, and at the end what was done, injected, named and found.
+"""What a run prints: a line as each day ends, and at the end what was done, planted, recovered and found.
 
 Knows layout; must not decide whether anything agrees.
 """
@@ -6,53 +6,40 @@ Knows layout; must not decide whether anything agrees.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prepaid.money import Money, format_amount
-from simulation.books import RACE, Books, list_faults, races_of
+from simulation.books import RACE, Books, died_with, list_faults, races_of
 from simulation.chain import CURRENCY
 from simulation.days import Night, Record, Worked
 from simulation.load import Load
 from simulation.plan import Plan
-from simulation.script import Scene
+from simulation.script import GOOD, PLANTED, Scene
 
 DIFFERENCES_SHOWN_MAX = 40
 AGREES = "the journals, the batches, the plan, the ledger and its audit"
-PLANTED: dict[Scene, str] = {
-    "wrong_pin": "wrong PIN typed",
-    "too_much": "more than is on the card",
-    "over_limit": "over the limit for one purchase",
-    "replayed_sun": "cloned card: tap replayed",
-    "copied_uid": "cloned card: UID copied",
-    "forged_sun": "forged tap",
-    "copied_chip": "cloned card: fails the challenge",
-    "lost_card": "card reported lost",
-    "pulled_away": "card pulled away while read",
-    "cut_request": "network cut in a request",
-    "cut_answer": "network cut in an answer",
-    "torn_tap": "torn tap, another card between",
-    "reversal": "no answer, cancelled",
-    "reversal_unsent": "nothing arrived, cancelled",
-    "kill_before": "terminal killed before sending",
-    "kill_after": "terminal killed before the answer",
-    "race_tap": "one card at two terminals at once",
-    "offline_keyed": "offline: number typed",
-    "offline_top_up": "offline: top-up",
-    "offline_over": "offline: over the limit",
-    "offline_clone": "offline: tap replayed",
-    "offline_poor": "offline: more than is on the card",
-    "offline_lost": "offline: lost card",
-}
+DAYS_HEAD = (
+    "           approved  declined  offline  uploaded  killed  batches   bonus  expired   open\n"
+    "                                                         balanced    paid    holds  cases"
+)
 
 
 def load_lines(load: Load) -> list[str]:
     """Say how fast it was, and whether it still agrees."""
-    within = ", ".join(f"{percent}% within {load.percentile_ms(percent):.1f} ms" for percent in (50, 95, 99))
     return [
         f"{len(load.took_ms)} redeems by {load.terminals} terminals in {load.seconds:.1f} s: "
-        f"{load.per_second:.0f} a second, {within}.",
+        f"{load.per_second:.0f} a second, {within(load.took_ms)}.",
         *_verdict(load.differences, "the journals, the ledger and its audit"),
     ]
+
+
+def within(took_ms: Sequence[float]) -> str:
+    """Say within how many milliseconds half, 95 and 99 percent of them stayed."""
+    ordered = sorted(took_ms)
+    ends = {
+        percent: ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] for percent in (50, 95, 99)
+    }
+    return ", ".join(f"{percent}% within {ms:.0f} ms" for percent, ms in ends.items())
 
 
 def money(amount_minor: int) -> str:
@@ -61,64 +48,95 @@ def money(amount_minor: int) -> str:
 
 
 def day_line(day: int, worked: Sequence[Worked], night: Night) -> str:
-    """Say how a day went, in one line."""
-    said = count_said(worked)
+    """Say how a day and its night went, in one line under DAYS_HEAD."""
+    said = Counter(said for one in worked for _, told in one.told for said in told.said)
     declined = sum(count for text, count in said.items() if text.startswith("declined"))
-    waiting = [told for one in worked for _, told in one.told if told.waiting_count]
-    peak = max((told.waiting_minor for told in waiting), default=0)
-    uploaded = sum(one.opened.uploaded for one in worked)
-    batches = sum(bool(one.closed and one.closed.is_balanced) for one in worked)
     killed = sum(one.kills for one in worked)
-    offline = f"{said['approved offline']} offline (up to {money(peak)} at one terminal, {uploaded} uploaded)"
+    approved = said["approved"] + said["approved in part"]
+    closing = [one for one in worked if one.shift.closes_batch]
+    balanced = sum(bool(one.closed and one.closed.is_balanced) for one in closing)
     return (
-        f"day {day + 1}: {said['approved']} approved, {declined} declined, {offline}, {killed} killed, "
-        f"{batches} batches balanced, {night.expired_holds} holds expired, {sum(night.open.values())} open"
+        f"day {day + 1:<6}{approved:>9}{declined:>10}"
+        f"{said['approved offline']:>9}{sum(map(uploaded_by, worked)):>10}{killed:>8}"
+        f"{f'{balanced}/{len(closing)}':>9}{night.did.instalments:>8}{night.did.expired_holds:>9}"
+        f"{sum(night.open.values()):>7}"
     )
 
 
-def count_said(worked: Iterable[Worked]) -> Counter[str]:
-    """Count what people were told, step by step."""
-    return Counter(said for one in worked for _, told in one.told for said in told.said)
+def uploaded_by(worked: Worked) -> int:
+    """Count what a terminal told of its offline purchases, or of another's, when the network was back."""
+    return worked.opened.uploaded + worked.opened.recovered
 
 
 def write_report(plan: Plan, record: Record, books: Books) -> list[str]:
     """Write the report."""
-    lines = ["", "What people were told, over all days"]
-    lines += [f"  {count:>6}  {said}" for said, count in count_said(record.worked).most_common()]
-    lines += ["", f"{'Faults and frauds':<36}{'planted':>8}  {'as expected':>11}  what was named"]
-    lines += list(_planted(record))
-    lines += ["", *_recovered(record), "", *_sums(books), "", *_found(plan, record, books)]
-    lines += _verdict(books.differences, AGREES)
-    return lines
-
-
-def _recovered(record: Record) -> list[str]:
-    named = Counter(code for one in record.worked for code in list_faults(one))
-    repeated = sum(told.attempts > 1 for one in record.worked for _, told in one.told)
-    resolved = sum(one.opened.resolved for one in record.worked)
-    uploaded = sum(one.opened.uploaded for one in record.worked)
-    kills = sum(one.kills for one in record.worked)
     return [
-        f"Terminals named to the office: {', '.join(f'{code} ({count})' for code, count in named.items())}.",
-        f"Unknown outcomes: {repeated} found out by repeating the same id, {resolved} by the next shift, "
-        f"{kills} after a kill.",
-        f"Offline purchases: {uploaded} uploaded when the network was back.",
+        *_scenes("Good days", GOOD, record),
+        *_scenes("Bad days", PLANTED, record),
+        "",
+        *_recovered(plan, record),
+        "",
+        *_sums(books),
+        "",
+        *_found(plan, record, books),
+        *_verdict(books.differences, AGREES),
+    ]
+
+
+def _scenes(title: str, titles: Mapping[Scene, str], record: Record) -> Iterator[str]:
+    """List scenes: how many there were, how many went as they must, what people were told step by step."""
+    races, visits = races_of(record), dict[Scene, list[tuple[list[str], list[str]]]]()
+    for visit, told in (pair for one in record.worked for pair in one.told):
+        visits.setdefault(visit.scene, []).append((told.said, list(visit.expected)))
+    visits["race_tap"] = [(sorted(said), RACE) for said in races.values()]
+    yield from ("", f"{title:<36}{'planned':>8}  {'as planned':>10}  told")
+    for scene, name in titles.items():
+        played = visits.get(scene, [])
+        met = sum(said == expected for said, expected in played)
+        named = dict.fromkeys(", ".join(said) for said, _ in played)
+        yield f"{name:<36}{len(played):>8}  {met if played else '-':>10}  {'; '.join(named)}".rstrip()
+
+
+def _recovered(plan: Plan, record: Record) -> list[str]:
+    named = Counter(code for one in record.worked if not died_with(plan, one) for code in list_faults(one))
+    told = [told for one in record.worked for _, told in one.told]
+    repeated = sum(one.attempts > 1 for one in told)
+    resolved = sum(one.opened.resolved for one in record.worked)
+    kills = sum(one.kills for one in record.worked)
+    peak = max(told, key=lambda one: one.waiting_minor)
+    uploaded = sum(one.opened.uploaded for one in record.worked)
+    recovered = sum(one.opened.recovered for one in record.worked)
+    took_ms = [ms for one in told for ms in one.took_ms]
+    return [
+        f"Answered at once, from the card on the reader to the answer: {within(took_ms)}.",
+        f"Unknown outcomes found out: {repeated} by repeating the same id, {kills} after a kill, "
+        f"{resolved} by the next shift.",
+        f"Told when the network was back: {uploaded} transactions by the terminal itself, {recovered} by the "
+        "spare from the journal of one that died.",
+        f"At most {money(peak.waiting_minor)} in {peak.waiting_count} purchases waited at one terminal.",
+        f"Faults that the office was told: {_listed(named)}.",
     ]
 
 
 def _sums(books: Books) -> list[str]:
-    lines = ["The journals of the terminals alone make"]
-    lines += [f"  {money(books.opening_minor):>14}  first top-ups at the counter"]
-    lines += [f"  {money(amount):>14}  {kind} ({count})" for kind, (count, amount) in books.sums.items()]
-    lines += [f"  {money(books.expected_minor):>14}  owed to card holders"]
-    lend = f", of which {money(-books.shortfall_minor)} is lent" if books.shortfall_minor else ""
-    return [*lines, f"  {money(books.liability_minor - books.shortfall_minor):>14}  in the ledger{lend}"]
+    lines = [
+        "What the journals of the terminals alone make",
+        f"  {money(books.opening_minor):>14}  first top-ups",
+    ]
+    for name, (count, amount) in books.sums.items():
+        lines.append(f"  {money(amount):>14}  {name} ({count})")
+    lent = f"; {money(books.shortfall_minor)} of it is lent" if books.shortfall_minor else ""
+    return [
+        *lines,
+        f"  {money(books.expected_minor):>14}  owed to card holders",
+        f"  {money(books.liability_minor - books.shortfall_minor):>14}  in the ledger{lent}",
+    ]
 
 
 def _found(plan: Plan, record: Record, books: Books) -> list[str]:
     planted = {kind: count for kind, count in plan.findings.items() if count}
     return [
-        f"Reconciling found {_listed(record.nights[-1].open)}; planted were {_listed(planted)}.",
+        f"Reconciling found {_listed(record.nights[-1].open)}; planted: {_listed(planted)}.",
         f"{books.entries} journal entries were held to the site's answers, {len(plan.balances)} balances to "
         f"the plan, and {books.invariants} invariants were audited.",
     ]
@@ -128,27 +146,7 @@ def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
 
 
-def _planted(record: Record) -> Iterable[str]:
-    races = races_of(record)
-    for scene, title in PLANTED.items():
-        if scene == "race_tap":
-            told = [(sorted(said), RACE) for said in races.values()]
-        else:
-            told = [
-                (list(told.said), list(visit.expected))
-                for one in record.worked
-                for visit, told in one.told
-                if visit.scene == scene
-            ]
-        if not told:
-            yield f"{title:<36}{0:>8}  {'-':>11}  not met in this run"
-            continue
-        met = sum(said == expected for said, expected in told)
-        named = Counter(", ".join(said) for said, _ in told)
-        yield f"{title:<36}{len(told):>8}  {met:>11}  {'; '.join(named)}"
-
-
-def _verdict(differences: Sequence[str], agree: str) -> list[str]:
+def _verdict(differences: Sequence[str], agree: str) -> Iterable[str]:
     if not differences:
         return ["", f"Everything agrees: {agree}."]
     shown = differences[:DIFFERENCES_SHOWN_MAX]

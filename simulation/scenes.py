@@ -1,374 +1,314 @@
-"""The scenes at a terminal: what the cashier and the people do, and what the agent says to it, step by step.
+"""The scenes at a terminal: what the cashier and the people do, and what goes wrong meanwhile.
 
-Knows the agent's calls and how its line is made to fail; must not know what ought to come of a scene.
+Knows a till, its pad and how its line is made to fail; must not know what ought to come of a scene.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
-from threading import BrokenBarrierError
-from typing import Any, Protocol
-from uuid import UUID
 
-from simulation.cards import Facts, HeldCard
-from simulation.line import Failure, Line
+from simulation.line import Failure
 from simulation.plan import Visit
 from simulation.script import Scene
+from simulation.steps import Till
 from terminals import messages
-from terminals.conversations import prove
-from terminals.errors import ConnectionFault, NothingSent, TerminalError
-from terminals.identifiers import uuid7
+from terminals.conversations import personalise as put_keys_on
 from terminals.journal import Entry
-from terminals.stand_in import now
-from terminals.terminal import Terminal
+from terminals.presenting import Presented, with_pin
 
-RACE_WAIT_S = 60.0
 EVERY_CALL = 1_000
-HOLD_GOOD_FOR = timedelta(hours=1)
+HOLD_GOOD_FOR, STAY = timedelta(hours=1), timedelta(days=3)
 ANOTHER = "another transaction"
 
 
-class Barrier(Protocol):
-    """Where two terminals meet, in whatever programs they are."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the other."""
+def tap(till: Till, visit: Visit) -> None:
+    till.tap(visit.card, visit.amount)
 
 
-@dataclass(slots=True, kw_only=True)
-class Told:
-    """What came of a visit: what each step said, the id of its first transaction, times in milliseconds."""
-
-    visit: int
-    said: list[str] = field(default_factory=list)
-    id: UUID | None = None
-    attempts: int = 0
-    faults: list[str] = field(default_factory=list)
-    took_ms: list[float] = field(default_factory=list)
-    waiting_count: int = 0
-    waiting_minor: int = 0
+def keyed(till: Till, visit: Visit) -> None:
+    till.redeem(till.facts[visit.card].typed(), visit.amount)
 
 
-@dataclass(slots=True, kw_only=True)
-class Opened:
-    """What the terminal did before its first visit: what of the past it resolved and uploaded."""
-
-    resolved: int = 0
-    uploaded: int = 0
-    faults: list[str] = field(default_factory=list)
+def scan(till: Till, visit: Visit) -> None:
+    till.redeem(till.facts[visit.card].scanned(), visit.amount)
 
 
-@dataclass(slots=True, kw_only=True)
-class Closed:
-    """The end of a shift: whether the batch was balanced; None where it could not be told."""
-
-    is_balanced: bool | None
-    faults: list[str] = field(default_factory=list)
+def pay_code(till: Till, visit: Visit) -> None:
+    till.redeem(till.facts[visit.card].shown_by_phone(), visit.amount)
 
 
-class Till:
-    """A terminal at work. Each scene is a method; SCENES says which."""
+def partial(till: Till, visit: Visit) -> None:
+    """Take what is on the card: the rest is paid in cash."""
+    till.tap(visit.card, visit.amount, allow_partial=True)
 
-    def __init__(
-        self,
-        terminal: Terminal,
-        line: Line,
-        facts: Sequence[Facts],
-        counters: MutableSequence[int],
-        barriers: Sequence[Barrier],
-        known: dict[int, UUID],
-    ) -> None:
-        self.terminal = terminal
-        self.line = line
-        self.cards = [HeldCard(one, counters) for one in facts]
-        self.barriers = barriers
-        self.known = known
-        self.told = Told(visit=0)
 
-    def open(self) -> Opened:
-        """Begin a shift as the agent does: resolve, upload, tell how it is, and fetch grant and hot list."""
-        unknown = len(self.terminal.journal.list_unknown())
-        waiting = self.terminal.journal.exposure().count
-        try:
-            self.terminal.transactions.resolve()
-            self.terminal.tell_health(None)
-        except ConnectionFault as fault:
-            self.terminal.record_fault(fault.code, fault.detail)
-            return Opened(faults=[fault.code])
-        return Opened(resolved=unknown, uploaded=waiting)
+def tag_over(till: Till, visit: Visit) -> None:
+    """A bare UID is worth little trust: above the program's amount the PIN is asked for."""
+    till.tap(visit.card, visit.amount)
 
-    def close(self, *, closes_batch: bool) -> Closed:
-        """End a shift, in the evening with the batch; without a network that waits until it is back."""
-        try:
-            closed = self.terminal.close_batch() if closes_batch else None
-            self.terminal.tell_health(None)
-        except ConnectionFault as fault:
-            self.terminal.record_fault(fault.code, fault.detail)
-            return Closed(is_balanced=None, faults=[fault.code])
-        return Closed(is_balanced=closed.answer.balanced if closed else None)
+    def use(shown: Presented) -> Entry:
+        card = with_pin(shown.card, till.facts[visit.card].pin)
+        return till.transactions.redeem(card, visit.amount, uid=shown.uid)
 
-    def serve(self, visit: Visit, *, is_again: bool) -> Told:
-        """Play a scene. `is_again`: the terminal died in it, and the same person comes back to it."""
-        self.told = Told(visit=visit.number)
-        if visit.scene in ("kill_before", "kill_after") and not is_again:
-            self.line.fail_next(KILLS[visit.scene])
-        SCENES.get(visit.scene, Till._tap)(self, visit)
-        waiting = self.terminal.journal.exposure()
-        self.told.waiting_count, self.told.waiting_minor = waiting.count, waiting.amount
-        if self.told.id is not None:
-            self.known[visit.number] = self.told.id
-        return self.told
+    till.step(lambda: till.pad.present(till.facts[visit.card], use))
 
-    def redeem(self, card: messages.Card, amount_minor: int, held: HeldCard) -> Entry | None:
-        """Take one step: spend from a card as it is presented; what the air shows is the card's UID."""
-        uid = held.uid if isinstance(card, messages.SunCard) else None
-        return self.step(lambda: self.terminal.transactions.redeem(card, amount_minor, uid=uid))
 
-    def step(self, ask: Callable[[], Entry]) -> Entry | None:
-        """Take one step and note what the person at the terminal is told; None where nothing was written."""
-        started = time.perf_counter()
-        try:
-            entry = ask()
-        except TerminalError as error:
-            self.told.said.append(f"not sent {error.code}" if isinstance(error, NothingSent) else error.code)
-            self._name_fault(error.code)
-            return None
-        self.told.took_ms.append((time.perf_counter() - started) * 1000)
-        self.told.id = self.told.id or entry.id
-        self.told.attempts = max(self.told.attempts, entry.attempts)
-        self.told.said.append(said_of(entry))
-        if entry.state in ("cancelled", "unresolved") and entry.code:
-            self._name_fault(entry.code)
-        if not entry.is_pending or entry.state == "stand_in":
-            self.terminal.journal.mark_shown(entry.id)
-        return entry
+def top_up(till: Till, visit: Visit) -> None:
+    till.load(visit.card, visit.amount)
 
-    def _name_fault(self, code: str) -> None:
-        """Have the agent tell the site of a fault with its next heartbeat, as its own screen does."""
-        self.terminal.record_fault(code)
-        self.told.faults.append(code)
 
-    def post(self, make: Callable[[dict[str, Any]], messages.Transaction]) -> Entry | None:
-        """Take one step with a transaction that the agent has no command for: written first, as all are."""
-        journal = self.terminal.journal
+def top_up_void(till: Till, visit: Visit) -> None:
+    """The wrong card was topped up: the void takes back what it earned as well."""
+    _void(till, till.load(visit.card, visit.amount))
 
-        def ask() -> Entry:
-            entry = journal.write(
-                lambda sequence: make(
-                    {
-                        "id": uuid7(),
-                        "sequence": sequence,
-                        "occurred_at": now(),
-                        "operator": self.terminal.operator,
-                    }
-                )
-            )
-            self.terminal.transactions.resolve()
-            return journal.find(entry.id) or entry
 
-        return self.step(ask)
+def void(till: Till, visit: Visit) -> None:
+    _void(till, till.tap(visit.card, visit.amount))
 
-    def _tap(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.tap(), visit.amount, held)
 
-    def _keyed(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.typed(), visit.amount, held)
+def _void(till: Till, entry: Entry | None) -> None:
+    if entry is not None:
+        till.step(lambda: till.transactions.void(entry.id))
 
-    def _scan(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.scanned(), visit.amount, held)
 
-    def _top_up(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.step(lambda: self.terminal.transactions.load(held.tap(), visit.amount, uid=held.uid))
+def left_hold(till: Till, visit: Visit) -> None:
+    """Nobody comes back for it: the site releases it at night."""
+    _hold(till, visit, HOLD_GOOD_FOR)
 
-    def _top_up_void(self, visit: Visit) -> None:
-        """The wrong card was topped up: the void takes back what it earned as well."""
-        held = self.cards[visit.card]
-        entry = self.step(lambda: self.terminal.transactions.load(held.tap(), visit.amount, uid=held.uid))
-        if entry is not None:
-            self.step(lambda: self.terminal.transactions.void(entry.id))
 
-    def _void(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        entry = self.redeem(held.tap(), visit.amount, held)
-        if entry is not None:
-            self.step(lambda: self.terminal.transactions.void(entry.id))
+def check_in(till: Till, visit: Visit) -> None:
+    """A guest comes, and an amount is held for the stay."""
+    _hold(till, visit, STAY)
 
-    def _hold(self, visit: Visit) -> Entry | None:
-        held, sell = self.cards[visit.card], self.terminal.transactions
-        card = held.tap()
-        return self.step(lambda: sell.hold(card, visit.amount, good_for=HOLD_GOOD_FOR, uid=held.uid))
 
-    def _capture(self, visit: Visit) -> None:
-        entry = self._hold(visit)
-        if entry is not None:
-            self.step(lambda: self.terminal.transactions.capture(entry.id, visit.second_amount))
+def _hold(till: Till, visit: Visit, good_for: timedelta) -> Entry | None:
+    def use(shown: Presented) -> Entry:
+        return till.transactions.hold(shown.card, visit.amount, good_for=good_for, uid=shown.uid)
 
-    def _release(self, visit: Visit) -> None:
-        entry = self._hold(visit)
-        if entry is not None:
-            self.step(lambda: self.terminal.transactions.release(entry.id))
+    return till.step(lambda: till.pad.present(till.facts[visit.card], use))
 
-    def _left_hold(self, visit: Visit) -> None:
-        """Nobody comes back for it: the site releases it at night."""
-        self._hold(visit)
 
-    def _refund(self, visit: Visit) -> None:
-        original, currency = self.known[visit.original], self.terminal.enrolment.currency
-        self.post(
-            lambda asked: messages.Refund(**asked, original=original, amount=visit.amount, currency=currency)
-        )
+def capture(till: Till, visit: Visit) -> None:
+    entry = _hold(till, visit, HOLD_GOOD_FOR)
+    if entry is not None:
+        till.step(lambda: till.transactions.capture(entry.id, visit.second_amount))
 
-    def _wrong_pin(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.typed_with_wrong_pin(), visit.amount, held)
 
-    def _replayed_sun(self, visit: Visit) -> None:
-        """Somebody read along, and shows what the card showed."""
-        held = self.cards[visit.card]
-        overheard = held.tap()
-        self.redeem(overheard, visit.amount, held)
-        self.redeem(overheard, visit.second_amount or visit.amount + 50, held)
+def check_out(till: Till, visit: Visit) -> None:
+    """The guest leaves, a part of a day or more later, and pays less than was held."""
+    till.step(lambda: till.transactions.capture(till.known[visit.original], visit.amount))
 
-    def _copied_uid(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.copied_uid(), visit.amount, held)
 
-    def _forged_sun(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self.redeem(held.forged(), visit.amount, held)
+def release(till: Till, visit: Visit) -> None:
+    entry = _hold(till, visit, HOLD_GOOD_FOR)
+    if entry is not None:
+        till.step(lambda: till.transactions.release(entry.id))
 
-    def _challenged(self, visit: Visit) -> None:
-        """The card answers a challenge of the site before it pays."""
-        self._prove_and_redeem(self.cards[visit.card], visit.amount)
 
-    def _copied_chip(self, visit: Visit) -> None:
-        """A chip that shows another card's messages is asked for more."""
-        self._prove_and_redeem(self.cards[visit.card].copied_chip(), visit.amount)
+def refund(till: Till, visit: Visit) -> None:
+    original, currency = till.known[visit.original], till.terminal.enrolment.currency
+    till.post(
+        lambda asked: messages.Refund(**asked, original=original, amount=visit.amount, currency=currency)
+    )
 
-    def _prove_and_redeem(self, held: HeldCard, amount_minor: int) -> None:
-        def ask() -> Entry:
-            token = prove(self.terminal.site, held, held.tap_to_prove())
-            return self.terminal.transactions.redeem(token, amount_minor, uid=held.uid)
 
-        self.step(ask)
+def personalise(till: Till, visit: Visit) -> None:
+    """Put keys onto a blank that leaves after its first block, and go on where it broke off."""
+    facts = till.facts[visit.card]
 
-    def _pulled_away(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        held.pull_away()
-        self.redeem(held.tap(), visit.amount, held)
+    def use(shown: Presented) -> str:
+        assert shown.reader is not None, "it lies on a reader"
+        assert shown.tap is not None, "and was tapped"
+        step = put_keys_on(till.terminal.site, shown.reader, shown.tap, facts.printed)
+        return "personalised" if step.card is not None else "not finished"
 
-    def _cut_request(self, visit: Visit) -> None:
-        self.line.fail_next("cut_request")
-        self._tap(visit)
+    till.told.said.append(till.pad.pull_away(facts, use))
 
-    def _cut_answer(self, visit: Visit) -> None:
-        self.line.fail_next("cut_answer")
-        self._tap(visit)
 
-    def _torn_tap(self, visit: Visit) -> None:
-        """No answer comes; another card must wait; the same card is told of its one purchase."""
-        held, other = self.cards[visit.card], self.cards[visit.other]
-        self.line.fail_next("cut_answer", EVERY_CALL)
-        torn = self.redeem(held.tap(), visit.amount, held)
-        self.redeem(other.tap(), visit.amount + 50, other)
-        self.line.mend()
-        resumed = self.redeem(held.tap(), visit.amount, held)
-        if torn is None or resumed is None or torn.id != resumed.id:
-            self.told.said.append(ANOTHER)
+def wrong_pin(till: Till, visit: Visit) -> None:
+    facts = till.facts[visit.card]
+    till.redeem(facts.typed(facts.wrong_pin()), visit.amount)
 
-    def _reversal(self, visit: Visit) -> None:
-        self._cancel("cut_answer", visit)
 
-    def _reversal_unsent(self, visit: Visit) -> None:
-        self._cancel("cut_request", visit)
+def replayed_sun(till: Till, visit: Visit) -> None:
+    """Somebody read along, and shows what the card showed."""
+    facts, heard = till.facts[visit.card], list[str]()
 
-    def _cancel(self, failure: Failure, visit: Visit) -> None:
-        """No answer comes, and the customer walks off: the cashier cancels it."""
-        self.line.fail_next(failure, EVERY_CALL)
-        held = self.cards[visit.card]
-        torn = self.redeem(held.tap(), visit.amount, held)
-        self.line.mend()
-        if torn is not None:
-            self.step(lambda: self.terminal.transactions.reverse(torn.id))
-            self.step(lambda: self.terminal.transactions.find(torn.id) or torn)
+    def use(shown: Presented) -> Entry:
+        heard.append(_address(shown))
+        return till.spend(shown, visit.amount)
 
-    def _race_tap(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        if visit.second_amount:
-            self.terminal.transactions.load(held.tap(), visit.second_amount, uid=held.uid)
-        self._meet(visit)
-        self.redeem(held.tap(), visit.amount, held)
+    till.step(lambda: till.pad.present(facts, use))
+    again = visit.second_amount or visit.amount + 50
+    till.step(
+        lambda: till.pad.present_copied_message(facts, heard[0], lambda shown: till.spend(shown, again))
+    )
 
-    def _race_keyed(self, visit: Visit) -> None:
-        held = self.cards[visit.card]
-        self._meet(visit)
-        self.redeem(held.typed(), visit.amount, held)
 
-    def _meet(self, visit: Visit) -> None:
-        try:
-            self.barriers[visit.race].wait(RACE_WAIT_S)
-        except BrokenBarrierError:
-            self.told.said.append("the other never came")
+def forged_sun(till: Till, visit: Visit) -> None:
+    """Somebody without the card's keys makes up a message: its MAC is wrong."""
+    facts = till.facts[visit.card]
+    uri = till.pad.present(facts, _address)
+    forged = uri[:-1] + ("0" if uri[-1] != "0" else "1")
+    till.step(
+        lambda: till.pad.present_copied_message(facts, forged, lambda shown: till.spend(shown, visit.amount))
+    )
 
-    def _offline_poor(self, visit: Visit) -> None:
-        """Spend offline twice, and more than is on the card."""
-        self._tap(visit)
-        self._tap(visit)
+
+def _address(shown: Presented) -> str:
+    uri = shown.tap.uri if shown.tap is not None else None
+    assert uri is not None, "the chip shows its address"
+    return uri
+
+
+def copied_uid(till: Till, visit: Visit) -> None:
+    facts = till.facts[visit.card]
+    till.step(lambda: till.pad.present_copied_uid(facts, lambda shown: till.spend(shown, visit.amount)))
+
+
+def copied_chip(till: Till, visit: Visit) -> None:
+    """A chip that shows another card's messages is asked for more."""
+    facts = till.facts[visit.card]
+    till.step(lambda: till.pad.present_copied_chip(facts, lambda shown: till.spend(shown, visit.amount)))
+
+
+def used_pay_code(till: Till, visit: Visit) -> None:
+    """Somebody photographed the phone: its code was spent a moment before."""
+    code = till.facts[visit.card].shown_by_phone()
+    till.redeem(code, visit.amount)
+    till.redeem(code, visit.amount + 50)
+
+
+def pulled_away(till: Till, visit: Visit) -> None:
+    facts = till.facts[visit.card]
+    till.step(lambda: till.pad.pull_away(facts, lambda shown: till.spend(shown, visit.amount)))
+
+
+def cut_request(till: Till, visit: Visit) -> None:
+    till.line.fail_next("cut_request")
+    tap(till, visit)
+
+
+def cut_answer(till: Till, visit: Visit) -> None:
+    till.line.fail_next("cut_answer")
+    tap(till, visit)
+
+
+def kill_before(till: Till, visit: Visit) -> None:
+    till.line.fail_next("kill_before")
+    tap(till, visit)
+
+
+def kill_after(till: Till, visit: Visit) -> None:
+    till.line.fail_next("kill_after")
+    tap(till, visit)
+
+
+def torn_tap(till: Till, visit: Visit) -> None:
+    """No answer comes; another card must wait; the same card is told of its one purchase."""
+    till.line.fail_next("cut_answer", EVERY_CALL)
+    torn = till.tap(visit.card, visit.amount)
+    till.tap(visit.other, visit.amount + 50)
+    till.line.mend()
+    resumed = till.tap(visit.card, visit.amount)
+    if torn is None or resumed is None or torn.id != resumed.id:
+        till.told.said.append(ANOTHER)
+
+
+def reversal(till: Till, visit: Visit) -> None:
+    _cancel(till, "cut_answer", visit)
+
+
+def reversal_unsent(till: Till, visit: Visit) -> None:
+    _cancel(till, "cut_request", visit)
+
+
+def _cancel(till: Till, failure: Failure, visit: Visit) -> None:
+    """No answer comes, and the customer walks off: the cashier cancels it."""
+    till.line.fail_next(failure, EVERY_CALL)
+    torn = till.tap(visit.card, visit.amount)
+    till.line.mend()
+    if torn is not None:
+        till.step(lambda: till.transactions.reverse(torn.id))
+        till.step(lambda: till.transactions.find(torn.id) or torn)
+
+
+def race_tap(till: Till, visit: Visit) -> None:
+    """Hold the card to the reader, and spend when the other terminal is as far."""
+    facts = till.facts[visit.card]
+    if visit.second_amount:
+        till.pad.present(facts, lambda shown: till.transactions.load(shown.card, visit.second_amount))
+
+    def use(shown: Presented) -> Entry:
+        till.meet(visit.race)
+        return till.spend(shown, visit.amount)
+
+    till.step(lambda: till.pad.present(facts, use))
+
+
+def race_keyed(till: Till, visit: Visit) -> None:
+    till.meet(visit.race)
+    keyed(till, visit)
+
+
+def offline_poor(till: Till, visit: Visit) -> None:
+    """Spend offline twice, and more than is on the card."""
+    tap(till, visit)
+    tap(till, visit)
 
 
 SCENES: dict[Scene, Callable[[Till, Visit], None]] = {
-    "keyed": Till._keyed,
-    "scan": Till._scan,
-    "top_up": Till._top_up,
-    "void": Till._void,
-    "top_up_void": Till._top_up_void,
-    "capture": Till._capture,
-    "release": Till._release,
-    "left_hold": Till._left_hold,
-    "refund": Till._refund,
-    "wrong_pin": Till._wrong_pin,
-    "replayed_sun": Till._replayed_sun,
-    "copied_uid": Till._copied_uid,
-    "forged_sun": Till._forged_sun,
-    "challenged": Till._challenged,
-    "copied_chip": Till._copied_chip,
-    "pulled_away": Till._pulled_away,
-    "cut_request": Till._cut_request,
-    "cut_answer": Till._cut_answer,
-    "torn_tap": Till._torn_tap,
-    "reversal": Till._reversal,
-    "reversal_unsent": Till._reversal_unsent,
-    "race_tap": Till._race_tap,
-    "race_keyed": Till._race_keyed,
-    "offline_scan": Till._scan,
-    "offline_keyed": Till._keyed,
-    "offline_top_up": Till._top_up,
-    "offline_clone": Till._replayed_sun,
-    "offline_poor": Till._offline_poor,
-    "poor_top_up": Till._top_up,
+    "tap": tap,
+    "keyed": keyed,
+    "scan": scan,
+    "pay_code": pay_code,
+    "felica": tap,
+    "tag": tap,
+    "tag_over": tag_over,
+    "gift": tap,
+    "challenged": tap,
+    "partial": partial,
+    "top_up": top_up,
+    "top_up_void": top_up_void,
+    "poor_top_up": top_up,
+    "offer": top_up,
+    "void": void,
+    "capture": capture,
+    "release": release,
+    "left_hold": left_hold,
+    "check_in": check_in,
+    "check_out": check_out,
+    "refund": refund,
+    "personalise": personalise,
+    "wrong_pin": wrong_pin,
+    "too_much": tap,
+    "over_limit": tap,
+    "expired_bonus": tap,
+    "lost_card": tap,
+    "replayed_sun": replayed_sun,
+    "copied_uid": copied_uid,
+    "forged_sun": forged_sun,
+    "copied_chip": copied_chip,
+    "used_pay_code": used_pay_code,
+    "pulled_away": pulled_away,
+    "cut_request": cut_request,
+    "cut_answer": cut_answer,
+    "torn_tap": torn_tap,
+    "reversal": reversal,
+    "reversal_unsent": reversal_unsent,
+    "kill_before": kill_before,
+    "kill_after": kill_after,
+    "race_tap": race_tap,
+    "race_keyed": race_keyed,
+    "offline_tap": tap,
+    "offline_scan": scan,
+    "offline_keyed": keyed,
+    "offline_top_up": top_up,
+    "offline_over": tap,
+    "offline_clone": replayed_sun,
+    "offline_poor": offline_poor,
+    "offline_lost": tap,
 }
-KILLS: dict[Scene, Failure] = {"kill_before": "kill_before", "kill_after": "kill_after"}
-
-
-def said_of(entry: Entry) -> str:
-    """Say in one line how an entry stands, as the person at the terminal is told."""
-    match entry.state:
-        case "answered":
-            assert entry.answer is not None, "what is answered has its answer"
-            reason = entry.answer.reason
-            return f"declined {reason}" if reason else "approved"
-        case "stand_in":
-            return "approved offline"
-        case "cancelled":
-            return f"not sent {entry.code}"
-        case "refused":
-            return f"refused {entry.code}"
-        case _:
-            return f"unknown {entry.code}"
+# Who was there when the terminal died comes back to it.
+AFTER_KILL = tap

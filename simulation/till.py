@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from uuid import UUID
 
 from prepaid.runner.children import follow_parent
-from prepaid.runner.supervisor import STOP_SIGNALS
 from simulation.cards import Facts
 from simulation.line import Line
 from simulation.plan import Shift
-from simulation.scenes import Barrier, Till
+from simulation.scenes import AFTER_KILL, SCENES
+from simulation.steps import Barrier, Till
 from terminals.connection import Timeouts
 from terminals.lock import AgentLock
 from terminals.state import StateFolder
@@ -43,20 +42,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where in its shift a terminal begins; after a kill it goes on, and whoever was there comes back."""
+    """Where in its shift a terminal begins; after a kill it goes on, and whoever was there comes back.
+
+    `failed_journal` is that of the terminal that it took over from, where it still has to be sent.
+    """
 
     first: int = 0
     is_restart: bool = False
-
-
-@contextmanager
-def signals_kept_back() -> Iterator[None]:
-    """Let no signal in while a program forks: what its handler raised would be lost in there."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    failed_journal: Path | None = None
 
 
 def settle_signals() -> None:
@@ -65,7 +58,6 @@ def settle_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def work(
@@ -90,10 +82,12 @@ def work(
     ):
         till = Till(terminal, line, facts, counters, barriers, known)
         if not start.is_restart:
-            pipe.send(till.open())
-        for place in range(start.first, len(shift.visits)):
-            is_again = start.is_restart and place == start.first
-            pipe.send(till.serve(shift.visits[place], is_again=is_again))
+            pipe.send(till.open(start.failed_journal))
+        for place, visit in enumerate(shift.visits[start.first :]):
+            is_again = start.is_restart and place == 0
+            pipe.send(till.serve(visit, AFTER_KILL if is_again else SCENES[visit.scene]))
+        if shift.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
         pipe.send(till.close(closes_batch=shift.closes_batch))
     pipe.close()
     # Threads of the line may still wait for bytes, and nothing else is left to do.

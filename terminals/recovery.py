@@ -26,6 +26,8 @@ from terminals.terminal import Terminal
 from terminals.texts import text
 from terminals.transactions import Transactions
 
+RECOVERED_FILE = "recovered.sqlite"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
@@ -121,7 +123,7 @@ def as_json(done: Recovered) -> str:
 
 def _copied(successor: Terminal, journal_file: Path) -> Path:
     """Copy a journal with its log, in which the last transactions of a killed agent stand."""
-    place = successor.folder.path / "recovered.sqlite"
+    place = successor.folder.path / RECOVERED_FILE
     try:
         for suffix in ("", "-wal", "-shm"):
             kept = place.with_name(place.name + suffix)

@@ -1,34 +1,16 @@
-"""The plain admin of programs, holders and cards, for superusers.
+"""The plain admin of holders, accounts and cards, for superusers; that of programs stands with the screens.
 
-Terms may be changed here; cards are shown only, for their states change by lifecycle.py and leave an event.
+Cards are shown only, for their states change by lifecycle.py and leave an event.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from prepaid.cards.models import Account, Card, CardEvent, Credential, Holder, Program
-from prepaid.cards.numbers import find_prefix_fault
-
-
-class ProgramForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A program's terms; the prefix must be one that numbers can be made under."""
-
-    class Meta:
-        model = Program
-        fields = "__all__"
-
-    def clean_number_prefix(self) -> str:
-        prefix: str = self.cleaned_data["number_prefix"]
-        fault = find_prefix_fault(prefix)
-        if fault is not None:
-            raise ValidationError(fault)
-        return prefix
+from prepaid.cards.models import Account, Card, CardEvent, Credential, Holder
 
 
 class ShownOnly:
@@ -58,17 +40,6 @@ class CardEventInline(ShownOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = CardEvent
     fields = ("at", "change", "from_state", "to_state", "reason", "actor", "transaction_id")
     extra = 0
-
-
-@admin.register(Program)
-class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The terms that cards are issued under; the currency stays, for accounts hold value in it."""
-
-    form = ProgramForm
-    list_display = ("code", "name", "currency", "balance_max")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Program | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("currency",)
 
 
 @admin.register(Holder)

@@ -90,12 +90,13 @@ class Program(models.Model):
     hold_days = models.PositiveSmallIntegerField(default=7, validators=[MinValueValidator(1)])
 
     # Up to these amounts a manager does it alone, above them a second person approves; null means no bound.
-    # 0 asks a second person each time. An unblock counts as the card's balance, a bulk issue as its value.
+    # 0 asks a second person each time. An unblock counts as the card's balance, orders and imports as theirs.
     adjust_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
     refund_unlinked_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
     unblock_alone_max = models.BigIntegerField(null=True, blank=True)
     limit_change_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
     bulk_issue_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
+    bulk_import_alone_max = models.BigIntegerField(null=True, blank=True, default=0)
     card_return_alone_max = models.BigIntegerField(null=True, blank=True)
 
     class Meta:

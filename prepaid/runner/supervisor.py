@@ -149,6 +149,23 @@ def on_signals(action: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def signals_kept_back() -> Iterator[None]:
+    """Answer a stop signal only after this: what its handler raised while a program forks would be lost.
+
+    Not by blocking them, which a started program would inherit.
+    """
+    kept: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: kept.append(got)) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if kept:
+        signal.raise_signal(signal.Signals(kept[0]))
+
+
 def request_stop() -> None:
     raise StopRequested
 

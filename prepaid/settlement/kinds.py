@@ -97,6 +97,8 @@ KINDS = {
             _("Correction or refund that no two persons approved"),
         ),
         Kind("order_is_approved", _("Order of many cards that no two persons approved")),
+        Kind("import_is_approved", _("Import that no two persons approved")),
+        Kind("unblock_is_approved", _("Blocked card that ran again without an approval")),
         Kind("approval_is_concluded_with_its_decision", _("Approval without what came of it")),
         Kind("open_holds_are_covered", _("Hold without value behind it")),
         Kind("shortfall_is_the_sum_of_open_shortfalls", _("Shortfall differs from the open shortfalls")),

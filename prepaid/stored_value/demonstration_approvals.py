@@ -17,6 +17,7 @@ ALONE = {
     "unblock_alone_max": 50_000,
     "card_return_alone_max": 100_000,
     "bulk_issue_alone_max": 500_000,
+    "bulk_import_alone_max": 500_000,
 }
 
 

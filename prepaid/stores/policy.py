@@ -140,12 +140,13 @@ def _told(stand_in: StandIn | None, terminal: Terminal, at: datetime) -> dict[st
         "enabled": True,
         **limits,
         "floors": grant.floors,
-        "grant": _signed(grant),
+        "grant": sign_grant(grant),
         "fingerprint_key": site_keys().fingerprint_key.hex(),
     }
 
 
-def _signed(grant: advices.Grant) -> str:
+def sign_grant(grant: advices.Grant) -> str:
+    """Write a grant as it is given to its terminal, under the key of its policy."""
     content = msgspec.json.encode(grant)
     signature = site_keys().stand_in_key(grant.policy).sign(content)
     return f"{_encoded(content)}.{_encoded(signature)}"

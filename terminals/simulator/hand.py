@@ -21,10 +21,17 @@ Say = Callable[[str], object]
 class Hand:
     """Puts cards down and takes them away; what is due later happens in `move`."""
 
-    def __init__(self, field: Field, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        field: Field,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        empty_polls_before_tap: int = EMPTY_POLLS_BEFORE_TAP,
+    ) -> None:
+        """`empty_polls_before_tap` is 0 where each card meets a reader that was opened for it alone."""
         self._field = field
         self._clock = clock
-        self._empty_polls = EMPTY_POLLS_BEFORE_TAP
+        self._empty_polls_before_tap = self._empty_polls = empty_polls_before_tap
         self._polled_at = 0.0
         self._waiting: tuple[list[VirtualCard], float | None, Say] | None = None
         self._leaves_at: float | None = None
@@ -61,7 +68,7 @@ class Hand:
             return
         cards, hold_s, placed = self._waiting
         is_quiet = now - self._polled_at > QUIET_S
-        if self._empty_polls < EMPTY_POLLS_BEFORE_TAP and not is_quiet:
+        if self._empty_polls < self._empty_polls_before_tap and not is_quiet:
             return
         self._waiting = None
         self._field.put(*cards)

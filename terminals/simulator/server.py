@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from terminals.simulator.field import Collision, Field, VirtualCard, is_sensing
-from terminals.simulator.hand import Hand, Say, described
+from terminals.simulator.hand import EMPTY_POLLS_BEFORE_TAP, Hand, Say, described
 from terminals.simulator.orders import HELP, Away, List, Order, OrderError, Quit, Tap, parse_order
 
 DATAGRAM_BYTES_MAX = 1024
@@ -49,10 +49,11 @@ class CardServer:
         control: socket.socket,
         say: Say = print,
         typed: int | None = None,
+        empty_polls_before_tap: int = EMPTY_POLLS_BEFORE_TAP,
     ) -> None:
         self._cards = {card.number: card for card in cards}
         self._field = Field()
-        self._hand = Hand(self._field)
+        self._hand = Hand(self._field, empty_polls_before_tap=empty_polls_before_tap)
         self._say = say
         self._is_stopping = False
         self._peer: Address | None = None

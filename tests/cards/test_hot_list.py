@@ -15,6 +15,7 @@ from prepaid.cards.lifecycle import Change, change_state
 from prepaid.cards.models import Card, Credential
 from prepaid.keys import FINGERPRINT_BYTES, site_keys
 from tests.shop import HeldCard, Shop, open_shop
+from tests.stored_value.people import may_unblock
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -43,6 +44,7 @@ def test_a_blocked_card_comes_on_the_list_and_leaves_it_when_unblocked(shop: Sho
 
     change(held, "block", shop)
     blocked = list_changes(before)
+    may_unblock(shop, held.card.id)
     change(held, "unblock", shop)
     unblocked = list_changes(blocked.version)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from prepaid.cards.identity import identify
 from prepaid.cards.models import Account, Rule, RuleSet
@@ -22,8 +23,11 @@ from prepaid.cards.rules.in_force import (
     rules_in_force,
 )
 from prepaid.cards.rules.presets import list_preset_files, read_preset
+from prepaid.stored_value.approvals.listing import list_pending
+from prepaid.stored_value.approvals.service import approve
 from tests.cards.test_identity import RESIDENT_ID, WANG
 from tests.shop import NOON, open_shop
+from tests.stored_value.people import hire
 
 # The fields that the rules of a programme are stated in, one by one.
 KNOWN = [
@@ -150,39 +154,51 @@ CHANGE = {
     "--source": "v",
     "--en": "A bearer card holds at most 2,000 CNY.",
     "--zh": "单张不记名卡余额不得超过 2,000 元。",
-    "--by": "an",
 }
 
 
 def command(**changed: str) -> str:
     out = StringIO()
     asked = CHANGE | {f"--{name.replace('_', '-')}": value for name, value in changed.items()}
+    asked.setdefault("--by", hire(open_shop()).code)
     call_command("change_rule", *[part for pair in asked.items() for part in pair], stdout=out)
     return out.getvalue()
 
 
 @pytest.mark.django_db
-def test_a_rule_is_changed_from_a_date_on_by_command() -> None:
-    bearer = RuleSet.objects.get(code="cn_bearer").id
+def test_a_rule_asked_for_by_command_waits_for_another_manager_and_begins_on_its_date() -> None:
+    bearer, second = RuleSet.objects.get(code="cn_bearer").id, hire(open_shop())
+    before = Rule.objects.count()
 
-    assert "from 2027-01-01, revision 1" in command()
-    assert "revision 2" in command(value="150000")
+    assert "nothing is recorded yet, a manager other than" in command()
+    command(value="150000")
 
+    assert Rule.objects.count() == before
+    for asked in list_pending(timezone.now()).order_by("id"):
+        approve(asked.id, staff=second, at=timezone.now())
     assert rules_in_force(bearer, date(2026, 12, 31))["max_balance"].value == 100_000
+    # Of one date the higher revision counts.
     assert rules_in_force(bearer, date(2027, 1, 1))["max_balance"].value == 150_000
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "changed",
-    [{"rule_set": "none"}, {"field": "max_colour"}, {"value": "2.5"}, {"value": "{"}, {"en": ""}],
+    [
+        {"rule_set": "none"},
+        {"by": "nobody"},
+        {"field": "max_colour"},
+        {"value": "2.5"},
+        {"value": "{"},
+        {"en": ""},
+    ],
 )
 def test_a_change_that_is_not_whole_is_refused(changed: dict[str, str]) -> None:
     before = Rule.objects.count()
 
     with pytest.raises(CommandError):
         command(**changed)
-    assert Rule.objects.count() == before
+    assert (Rule.objects.count(), list_pending(timezone.now()).count()) == (before, 0)
 
 
 @pytest.mark.django_db

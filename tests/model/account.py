@@ -9,6 +9,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,13 @@ class Terms:
     reactivates: bool = True
     # Offers: pay so much, and get these parts, a day apart, each good for so many days.
     offers: tuple[tuple[int, tuple[int, ...], int | None], ...] = ()
+    # The rule set: a field, what it says, and the day from which on it says so.
+    rules: tuple[tuple[str, int | bool | dict[str, int], date], ...] = ()
+
+    def rule(self, name: str, today: date) -> Any:
+        """Give what the latest rule in force says of a field; None where there is none."""
+        said = [(since, value) for field, value, since in self.rules if field == name and since <= today]
+        return max(said, key=lambda one: one[0])[1] if said else None
 
     def limit(self, name: str) -> int:
         """Give a limit, or more than anything reaches."""
@@ -68,8 +76,12 @@ class Counter:
         now.begin(today)
         return now
 
-    def add(self, of_day: date, *, loads: int = 0, loaded: int = 0, redeemed: int = 0) -> None:
-        """Count what belongs to a day, as far as that day or its month is still counted."""
+    def count(self, *, loads: int = 0, loaded: int = 0, redeemed: int = 0) -> None:
+        """Count what happens now: where another store's day has begun already, for that day."""
+        self.give_back(self.day, loads=loads, loaded=loaded, redeemed=redeemed)
+
+    def give_back(self, of_day: date, *, loads: int = 0, loaded: int = 0, redeemed: int = 0) -> None:
+        """Count what changes of an earlier day, as far as that day or its month is still counted."""
         if of_day == self.day:
             self.loads += loads
             self.loaded += loaded
@@ -85,13 +97,17 @@ class Counter:
 
 @dataclass
 class Lot:
-    """A lot, open while something is left; `gone` is what expiry took off, until it is reactivated."""
+    """A lot, open while something is left; `gone` is what expiry took off, until it is reactivated.
+
+    One that is `lent` came of a shortfall.
+    """
 
     no: int
     bonus: bool
     left: int
     until: date | None
     gone: int = 0
+    lent: bool = False
 
     def good_on(self, day: date) -> bool:
         """Say whether it may be spent on a day."""
@@ -118,6 +134,8 @@ class Account:
     lots: dict[int, Lot] = field(default_factory=dict)
     reserved: list[Reserved] = field(default_factory=list)
     counter: Counter = field(default_factory=Counter)
+    # What it owes for shortfalls.
+    owed: int = 0
 
     @property
     def balance(self) -> int:
@@ -144,12 +162,13 @@ class Account:
         """Give the most that lots good on a day can give, so that each hold can still be captured whole.
 
         A hold uses lots that were good on its own day. So on each day that a hold was placed, what was good
-        then must cover all that was placed since.
+        then must cover all that was placed since. A capture takes what expires first, and reaches the lots
+        that a later day's holds can use last; anything else may take them first.
         """
         holds = [one for one in self.reserved if one is not without]
         room = self.good(day)
         for since in {one.placed_on for one in holds} | {day}:
-            if since <= day:
+            if without is None or since <= day:
                 needed = sum(one.amount for one in holds if one.placed_on >= since)
                 room = min(room, self.good(since) - needed)
         return max(room, 0)
@@ -161,11 +180,27 @@ class Account:
             for since in {one.placed_on for one in self.reserved}
         )
 
-    def make(self, amount: int, until: date | None, *, bonus: bool = False) -> int:
-        """Open a new lot and give its number."""
+    def make(
+        self, amount: int, until: date | None, *, bonus: bool = False, lent: bool = False
+    ) -> tuple[int, int]:
+        """Open a new lot and give its number and amount."""
         no = len(self.lots) + 1
-        self.lots[no] = Lot(no, bonus, amount, until)
-        return no
+        self.lots[no] = Lot(no, bonus, amount, until, lent=lent)
+        return no, amount
+
+    def lend(self, amount: int) -> tuple[int, int]:
+        """Lend what is lacking, as a lot that is spent at once, and owe it."""
+        self.owed += amount
+        lent = self.make(amount, None, lent=True)
+        self.lots[lent[0]].left = 0
+        return lent
+
+    def recover(self, today: date) -> None:
+        """Pay what is owed of what is available: what was lent first, then in order."""
+        amount = min(self.owed, self.room(today))
+        good = [lot for lot in self.in_order() if lot.good_on(today)]
+        self._take_of(sorted(good, key=lambda lot: not lot.lent), amount, [])
+        self.owed -= amount
 
     def take(self, amount: int, today: date, *, since: date | None = None) -> Legs:
         """Spend an amount: first what expired since a hold, the first to expire first; then in order."""

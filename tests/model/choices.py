@@ -5,14 +5,16 @@ They choose by what is there, and from the newest on, so that a step means much 
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from datetime import datetime
 from uuid import UUID
 
 from prepaid.cards.presentation import Presentation, at_the_desk
+from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value.requests import Request
+from tests.model.done import Done, Origin, Shown
 from tests.model.life import Life
-from tests.model.world import Done
 
 NUMBER_MAX = 0xFFFF
 
@@ -20,12 +22,19 @@ NUMBER_MAX = 0xFFFF
 class Choices(Life):
     """A life, and how numbers choose from it."""
 
-    def request(self, **terms: Any) -> Request:
+    def request(self, *, key: UUID | None = None, occurred_at: datetime | None = None) -> Request:
         """Make the request of the origin whose turn it is: the terminal counts its own, the till does not."""
-        now = self.model.now
-        if self.model.by_till:
-            terms |= {"origin": self.shop.counter, "sequence": None}
-        request = self.shop.request(recorded_at=now, occurred_at=now, **terms)
+        now, who = self.model.now, self.model.origin
+        self.shop.sequence += 1
+        request = Request(
+            id=key or uuid7(),
+            origin=self.origins[who],
+            digest=os.urandom(32),
+            occurred_at=occurred_at or now,
+            recorded_at=now,
+            sequence=None if who.is_till else self.shop.sequence,
+            operator="op-1",
+        )
         self.requests.append(request)
         return request
 
@@ -44,19 +53,29 @@ class Choices(Life):
 
     def card(self, number: int) -> int:
         """Choose the newest card of an account."""
-        place = number % len(self.model.newest)
-        self.about.add(place)
-        return self.model.newest[place]
+        return self.model.newest[number % len(self.model.newest)]
 
-    def present(self, number: int) -> tuple[int, Presentation, int | None]:
-        """Present a card: at the desk, or an account's first card by a tap, which may be an old one."""
-        kind, place = number // 16 % 8, number % len(self.model.newest)
-        if kind < 5:
+    def present(self, number: int) -> tuple[Shown, Presentation]:
+        """Present a card: at the desk, or as present_itself."""
+        kind = number // 16 % 16
+        if kind < 8:
             card = self.card(number)
-            return card, at_the_desk(self.place.cards[card]), None
-        self.about.add(place)
-        counter = self.model.cards[place].counter + (0 if kind == 7 else kind - 4)
-        return place, Presentation(method="sun", lookup=self.place.lookups[place], counter=counter), counter
+            return Shown(card), at_the_desk(self.place.cards[card])
+        return self.present_itself(number)
+
+    def present_itself(self, number: int) -> tuple[Shown, Presentation]:
+        """Present an account's first card, which may be closed: tapped or its number typed, PIN or none."""
+        kind, place = number // 16 % 8, number % len(self.model.newest)
+        typed = None if kind < 4 else (True, True, False, None if number // 256 % 2 else False)[kind - 4]
+        right = self.place.pins[place]
+        pin = right if typed else None if typed is None else right[::-1]
+        if kind < 5:
+            counter = self.model.cards[place].counter + (3, 1, 2, 0, 1)[kind]
+            shown = Presentation("sun", lookup=self.place.taps[place], counter=counter, pin_mac=pin)
+            return Shown(place, "sun", counter, typed), shown
+        return Shown(place, "number", 0, typed), Presentation(
+            "number", lookup=self.place.numbers[place], pin_mac=pin
+        )
 
     def earlier(self, number: int) -> tuple[UUID, Done] | None:
         """Choose something that happened: twice out of three times something that moved or held value."""
@@ -65,12 +84,14 @@ class Choices(Life):
         if not keys:
             return None
         key = keys[-1 - number // 3 % min(len(keys), 16)]
-        return key, self.look_at(self.model.done[key])
+        return self._go_to(key, number // 48)
 
-    def look_at(self, done: Done) -> Done:
-        """Say that a step is about the accounts of a transaction."""
-        self.about |= {place for place in (done.account, done.taker) if place is not None}
-        return done
+    def _go_to(self, key: UUID, number: int) -> tuple[UUID, Done]:
+        """Ask in the store of an original, seven times out of eight, or wherever one is."""
+        done = self.model.done[key]
+        if number % 8:
+            self.model.origin = Origin(done.origin.store, self.model.origin.is_till)
+        return key, done
 
     def of_original(self, number: int, original: Done) -> int:
         """Choose an amount for an original: any, or as much as it has, or a part of it, or one beside."""
@@ -81,12 +102,16 @@ class Choices(Life):
         return max(1, edges[size % len(edges)])
 
     def earlier_of(self, kind: str, number: int) -> tuple[UUID, Done] | None:
-        """Choose something of a kind, three times out of four."""
+        """Choose something of a kind that is not undone or resolved, or now and then anything."""
+        if number % 8 == 0:
+            return self.earlier(number // 8)
         found = [(key, one) for key, one in self.model.done.items() if one.kind == kind and one.posted]
-        if not found or number % 4 == 0:
+        if number % 8 > 1:
+            found = [(key, one) for key, one in found if not (one.undone or one.resolution)]
+        if not found:
             return None
-        key, done = found[-1 - number // 4 % min(len(found), 6)]
-        return key, self.look_at(done)
+        key, _ = found[-1 - number // 8 % min(len(found), 6)]
+        return self._go_to(key, number // 48)
 
 
 def cny(amount: int) -> Money:

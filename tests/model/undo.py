@@ -5,16 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 from tests.model.account import Account
-from tests.model.world import OF_FUNDS, TAKING, UNDOABLE, Done, World
+from tests.model.done import OF_FUNDS, TAKING, UNDOABLE, Done, Origin, Shown
+from tests.model.offline import Offline
 
 
-class Model(World):
+class Model(Offline):
     """All that may happen to value."""
 
     def move(self, key: UUID, source: int, target: int, amount: int | None) -> Done:
         """Move an amount, or with None all of it, expired lots as well, and close the card that gave."""
         done, giver, taker = Done("move"), self.of(source), self.of(target)
-        done.reason = self._refuse_move(source, target, amount)
+        done.reason = self.admit(Shown(source)) or self.admit(Shown(target))
+        if done.reason is None and giver.terms.rule("transfer_allowed", self.today) is False:
+            done.reason, done.by_law = "type_not_allowed", True
+        done.reason = done.reason or self._refuse_move(done, source, target, amount)
         if done.reason:
             return self.note(key, done)
         done.approved = giver.balance if amount is None else amount
@@ -30,18 +34,17 @@ class Model(World):
             done.legs = giver.take(amount, self.today)
         for no, part in done.legs:
             lot = giver.lots[no]
-            done.given.append((taker.make(part, lot.until, bonus=lot.bonus), part))
+            done.given.append(taker.make(part, lot.until, bonus=lot.bonus, lent=lot.lent))
+        taker.recover(self.today)
         return self.note(key, self.tell(done, giver))
 
-    def _refuse_move(self, source: int, target: int, amount: int | None) -> str | None:
+    def _refuse_move(self, done: Done, source: int, target: int, amount: int | None) -> str | None:
         giver, taker = self.of(source), self.of(target)
-        stopped = self.admit(source, None) or self.admit(target, None)
-        if stopped:
-            return stopped
         elsewhere = giver.terms.moves_to == "same_program" and giver.terms is not taker.terms
-        if giver is taker or giver.terms.moves_to == "nothing" or elsewhere:
+        owes = amount is None and giver.owed
+        if giver is taker or giver.terms.moves_to == "nothing" or elsewhere or owes:
             return "type_not_allowed"
-        if taker.balance + (giver.balance if amount is None else amount) > taker.terms.limit("balance_max"):
+        if self.is_too_much(done, taker, giver.balance if amount is None else amount):
             return "limit_balance"
         if amount is None:
             return OF_FUNDS[1] if giver.held else None
@@ -58,7 +61,10 @@ class Model(World):
     ) -> Done:
         """Pay out of a card; `parts` are paid, retained (of paid lots), and of bonus lots paid, forfeited."""
         done, account = Done(kind), self.of(card)
-        done.reason = self.admit(card, None) or self._refuse_pay_out(account, parts, closes=closes)
+        done.reason = self.admit(Shown(card))
+        if done.reason is None and kind != "adjust_down" and not self._may_be_paid_out(account, kind):
+            done.reason, done.by_law = "type_not_allowed", True
+        done.reason = done.reason or self._refuse_pay_out(account, parts, closes=closes)
         if done.reason:
             return self.note(key, done)
         paid, retained, of_bonus, forfeited = parts
@@ -71,9 +77,18 @@ class Model(World):
             self._close(done, card)
         return self.note(key, self.tell(done, account))
 
+    def _may_be_paid_out(self, account: Account, kind: str) -> bool:
+        """Say whether the law lets a card be returned, or a balance this small be paid out."""
+        small = account.terms.rule("small_balance_cashout", self.today)
+        if kind == "cash_out" and small and account.balance < small["below"]:
+            return True
+        return account.terms.rule("refund_allowed", self.today) is not False
+
     def _refuse_pay_out(
         self, account: Account, parts: tuple[int, int, int, int], *, closes: bool
     ) -> str | None:
+        if closes and account.owed:
+            return "type_not_allowed"
         if closes and account.held:
             return OF_FUNDS[1]
         if closes and account.good(self.today) > sum(parts):
@@ -85,7 +100,7 @@ class Model(World):
 
     def reactivate(self, key: UUID, card: int) -> Done:
         """Make expired value spendable again: what was taken off first, then what is open, by lot."""
-        done, account = Done("reactivate", self.admit(card, None)), self.of(card)
+        done, account = Done("reactivate", self.admit(Shown(card))), self.of(card)
         if done.reason is None and not account.terms.reactivates:
             done.reason = "type_not_allowed"
         if done.reason:
@@ -102,18 +117,20 @@ class Model(World):
             account.make(amount, until, bonus=account.lots[no].bonus)
         if again:
             self.post(done, self.cards[card].account)
+            account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def give(self, key: UUID, kind: str, card: int, amount: int, *, bonus: bool) -> Done:
         """Give value by hand, as a refund without an original or a correction upwards: a lot of its own."""
-        done, account = Done(kind, self.admit(card, None)), self.of(card)
-        if done.reason is None and account.balance + amount > account.terms.limit("balance_max"):
+        done, account = Done(kind, self.admit(Shown(card))), self.of(card)
+        if done.reason is None and self.is_too_much(done, account, amount):
             done.reason = "limit_balance"
         if done.reason:
             return self.note(key, done)
         self.post(done, self.cards[card].account)
         done.approved = amount
-        done.legs = [(account.make(amount, account.terms.valid_until(self.today), bonus=bonus), amount)]
+        done.legs = [account.make(amount, account.terms.valid_until(self.today), bonus=bonus)]
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def adjust_down(self, key: UUID, card: int, amount: int, *, bonus: bool) -> Done:
@@ -124,7 +141,7 @@ class Model(World):
     def late(self, key: UUID, kind: str) -> Done:
         """Decline an original that comes after its reversal."""
         self.tombstones.remove(key)
-        self.by_till = False
+        self.origin = Origin()
         return self.note(key, Done(kind, "already_reversed"))
 
     def undo(self, key: UUID, kind: str, original: UUID) -> Done:
@@ -136,7 +153,7 @@ class Model(World):
             elif original not in self.tombstones:
                 self.tombstones.append(original)
             return self.note(key, done)
-        if not self.by_till and found.by_till:
+        if not self.origin.is_till and found.origin != self.origin:
             done.reason = "original_unknown"
             return self.note(key, done)
         place = found.account
@@ -151,27 +168,30 @@ class Model(World):
         done.reason = self._refuse_undo(kind, original, found)
         if done.reason == "already_reversed" and kind == "reversal":
             done.reason = None
-            return self.note(key, self.tell(done, account))
+            return self.note(key, self.tell(done, account) if found.is_told else done)
         if done.reason is None:
             done.reason = self._take_back(found)
-            if found.taker is None and done.reason:
+            if found.taker is None and done.reason and found.is_told:
                 self.tell(done, account)
         if done.reason:
             return self.note(key, done)
         self._undo(found, account)
         if found.posted:
             self.post(done, place)
+            account.recover(self.today)
         done.approved = found.approved
-        return self.note(key, self.tell(done, account))
+        return self.note(key, self.tell(done, account) if found.is_told else done)
 
     def _refuse_undo(self, kind: str, original: UUID, found: Done) -> str | None:
+        if found.origin.store != self.origin.store:
+            return "original_unknown"
         if found.kind not in UNDOABLE:
             return "original_not_reversible"
         if kind == "reversal" and found.undone:
             return "already_reversed"
         if self.standing_refunds(original) or (found.resolution and not found.undone):
             return "original_not_reversible"
-        if kind == "void" and found.by_till and found.day != self.today:
+        if kind == "void" and found.origin.is_till and found.day != self.today:
             return "original_not_reversible"
         if found.undone:
             return "already_reversed"
@@ -200,17 +220,17 @@ class Model(World):
             self.resolve(found, "released")
             taken = -amount
         elif found.kind == "load":
-            account.counter.add(of_day, loads=-1, loaded=-amount)
+            account.counter.give_back(of_day, loads=-1, loaded=-amount)
             for part in found.parts:
                 part.cancelled = not part.legs
         elif found.kind == "refund":
             taken = amount
             if found.original is not None:
-                account.counter.add(self.done[found.original].day, redeemed=amount)
+                account.counter.give_back(self.done[found.original].day, redeemed=amount)
         else:
             account.give_back(found.legs)
         if found.kind in TAKING:
-            account.counter.add(of_day, redeemed=-amount)
+            account.counter.give_back(of_day, redeemed=-amount)
             taken = -amount
         if found.taker is not None:
             self.accounts[found.taker].counter.begin(self.today)
@@ -219,4 +239,4 @@ class Model(World):
                 self.cards[card].state = "active"
         if found.counted_on is not None:
             loads = -1 if found.kind == "load" else 0
-            account.holder.add(found.counted_on, loads=loads, loaded=loads * amount, redeemed=taken)
+            account.holder.give_back(found.counted_on, loads=loads, loaded=loads * amount, redeemed=taken)

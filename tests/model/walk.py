@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from struct import unpack
 
 from tests.model.choices import NUMBER_MAX
 from tests.model.stage import Stage
-from tests.model.steps import WEIGHTS, Step, Steps
+from tests.model.steps import WEIGHTS, Step, Steps, Tally
 from tests.shop import assert_ledger_is_clean
 
 STEPS_OF_A_LIFE = 100
 STEPS_OF_AN_AUDIT = 12_500
+STEPS_OF_A_COMPARISON = 8
 TRIES_MAX = 300
+# In a walk of so many steps, each kind of them comes off so often, or it is no walk of everything.
+STEPS_TO_MEET_ALL, OFTEN = 20_000, 20
 # Of all parts together; `PREPAID_MODEL_SEED` walks the same way again.
 STEPS = int(os.environ.get("PREPAID_MODEL_STEPS", "100000"))
 SEED = os.environ.get("PREPAID_MODEL_SEED") or os.urandom(4).hex()
@@ -29,7 +34,7 @@ class WalkFailed(AssertionError):
 def make_steps(random: Random, count: int) -> list[Step]:
     """Draw the steps of a life: loads first, for there is nothing to do on an empty account."""
     names = ["load"] * 4 + random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=count - 4)
-    return [(name, *(random.randint(0, NUMBER_MAX) for _ in range(4))) for name in names]  # type: ignore[misc]
+    return [(name, *unpack("4H", random.randbytes(8))) for name in names]
 
 
 def fault_of(stage: Stage, variant: int, steps: Sequence[Step]) -> tuple[int, Exception] | None:
@@ -71,15 +76,18 @@ class Fault:
     error: Exception
 
 
-def first_fault(stage: Stage, part: int | str, *, steps: int, seed: str) -> Fault | None:
+def first_fault(
+    stage: Stage, part: int | str, *, steps: int, seed: str, tally: Tally | None = None
+) -> Fault | None:
     """Live lives of a seed's part until one fails; None where so many steps were taken and all agreed.
 
-    The audit runs now and then, and at last.
+    Answers are compared at each step, all that stands in the database after each few and at the end of a
+    life; the audit runs now and then, and at last. `tally` counts what the steps came to.
     """
     random, taken, audited = Random(f"{seed}/{part}"), 0, 0
     while taken < steps:
         variant, life_steps = random.randint(0, NUMBER_MAX), make_steps(random, STEPS_OF_A_LIFE)
-        life = Steps(stage, variant)
+        life = Steps(stage, variant, tally=tally, compared_every=STEPS_OF_A_COMPARISON)
         for place, step in enumerate(life_steps):
             try:
                 taken += life.take(step)
@@ -98,10 +106,15 @@ def walk(part: int | str, *, steps: int, seed: str = SEED) -> None:
     """Take so many steps of a seed's part. Raises WalkFailed with the seed and the steps, made short."""
     began, stage = time.monotonic(), Stage()
     print(f"PREPAID_MODEL_SEED={seed}, part {part}, {steps} steps")
-    fault = first_fault(stage, part, steps=steps, seed=seed)
+    tally: Tally = Tally()
+    fault = first_fault(stage, part, steps=steps, seed=seed, tally=tally)
     if fault is not None:
         raise WalkFailed(tell(stage, fault, seed)) from fault.error
     print(f"{(time.monotonic() - began) / steps * 1e6:.0f} us a step")
+    print(table(tally))
+    if steps >= STEPS_TO_MEET_ALL:
+        rare = {name: count for name in WEIGHTS if (count := come_off(tally, name)) < OFTEN}
+        assert not rare, f"steps that hardly ever come off: {rare}"
 
 
 def tell(stage: Stage, fault: Fault, seed: str) -> str:
@@ -114,3 +127,29 @@ def tell(stage: Stage, fault: Fault, seed: str) -> str:
         f"after {len(fault.steps)} steps of a life (PREPAID_MODEL_SEED={seed}): {fault.error}\n"
         f"made short, variant {fault.variant}, {len(short)} steps: {type(last).__name__}: {last}\n{lines}"
     )
+
+
+def come_off(tally: Tally, name: str) -> int:
+    """Count the steps of a name that did what they are for."""
+    meant = (
+        "approved",
+        "done",
+        "refused",
+        "into a month",
+        *(("already_reversed",) if name == "come_late" else ()),
+    )
+    return sum(
+        count
+        for (step, outcome), count in tally.items()
+        if step == name and (outcome.startswith(meant) or outcome.endswith("again"))
+    )
+
+
+def table(tally: Tally) -> str:
+    """Write what the steps came to: a line for each name, the most frequent outcome first."""
+    lines = []
+    for name in sorted({name for name, _ in tally}):
+        outcomes = Counter({outcome: count for (step, outcome), count in tally.items() if step == name})
+        told = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.most_common())
+        lines.append(f"{name:<20}{outcomes.total():>6}  {told}")
+    return "\n".join(lines)

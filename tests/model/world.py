@@ -1,100 +1,55 @@
-"""The model: cards and accounts of one store, and what every transaction does to them by the documents.
+"""The model: cards and accounts of two stores, and what every transaction does to them by the documents.
 
 Each method takes the caller's id and gives what the answer must say; a decline has changed nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from tests.model.account import Account, Legs, Reserved
-
-TAKING = ("redeem", "capture")
-UNDOABLE = ("load", "redeem", "hold", "capture", "refund", "move", "cash_out", "card_return")
-OF_FUNDS = ("insufficient_funds", "insufficient_because_of_hold")
-STOPPED = {"blocked": "card_blocked", "lost": "card_lost", "closed": "card_closed"}
-CHANGES = {
-    "block": (("active",), "blocked"),
-    "unblock": (("blocked",), "active"),
-    "report_lost": (("active", "blocked"), "lost"),
-    "recover": (("lost",), "active"),
-}
-
-
-@dataclass
-class Card:
-    """A card: the account that it presents, its state, and the highest SUN counter that it showed."""
-
-    account: int
-    state: str = "active"
-    counter: int = 0
-    replaced: bool = False
-
-
-@dataclass
-class Part:
-    """A part of a load's bonus; `legs` once it is paid."""
-
-    amount: int
-    due_on: date
-    days: int | None
-    legs: Legs = field(default_factory=list)
-    cancelled: bool = False
-
-
-@dataclass
-class Done:
-    """A transaction as it was decided: what its answer says, and what an undo of it needs to know."""
-
-    kind: str
-    reason: str | None = None
-    approved: int = 0
-    balance: int | None = None
-    available: int | None = None
-    account: int | None = None
-    posted: bool = False
-    legs: Legs = field(default_factory=list)
-    original: UUID | None = None
-    undone: bool = False
-    # Where it was asked for and when, as every transaction has it.
-    by_till: bool = False
-    day: date = date.min
-    # The day for which it was counted for the holder.
-    counted_on: date | None = None
-    # Of a hold.
-    reserved: Reserved | None = None
-    expires_at: datetime | None = None
-    resolution: str | None = None
-    # Of a load.
-    parts: list[Part] = field(default_factory=list)
-    # Of a move: the account that takes, and its lots. Of what closes cards: those that were active.
-    taker: int | None = None
-    given: Legs = field(default_factory=list)
-    closed: list[int] = field(default_factory=list)
+from tests.model.account import Account, Reserved
+from tests.model.done import (
+    CHANGES,
+    DAYS_BEGIN,
+    OF_FUNDS,
+    OF_LAW,
+    OF_LIMITS,
+    PIN_TRIES_MAX,
+    STOPPED,
+    TAKING,
+    Card,
+    Done,
+    Origin,
+    Part,
+    Shown,
+)
 
 
 class World:
-    """All that the model knows. Accounts and cards by place, transactions by id."""
+    """All that the model knows: accounts (the stores' own last), cards by place, transactions by id."""
 
     def __init__(self, now: datetime, accounts: list[Account]) -> None:
         self.now = now
         self.accounts = accounts
-        self.cards = [Card(place) for place in range(len(accounts))]
-        self.newest = list(range(len(accounts)))
+        self.cards = [Card(place) for place in range(len(accounts) - len(DAYS_BEGIN))]
+        self.newest = list(range(len(self.cards)))
         self.done: dict[UUID, Done] = {}
         self.tombstones: list[UUID] = []
-        self.by_till = False
+        self.origin = Origin()
 
     @property
     def today(self) -> date:
-        """Give the business date: shops here open and close in Shanghai, at midnight."""
-        return (self.now + timedelta(hours=8)).date()
+        """Give the business date of the store that asks: both are in Shanghai, one begins its day later."""
+        return self.day_at(self.now)
+
+    def day_at(self, moment: datetime) -> date:
+        """Give the business date of a moment in the store that asks."""
+        return (moment + timedelta(hours=8 - DAYS_BEGIN[self.origin.store])).date()
 
     def note(self, key: UUID, done: Done) -> Done:
         """Keep a transaction under its id."""
-        done.by_till, done.day = self.by_till, self.today
+        done.origin, done.day = self.origin, self.today
         self.done[key] = done
         return done
 
@@ -107,14 +62,30 @@ class World:
         """Give the account that a card presents."""
         return self.accounts[self.cards[card].account]
 
-    def admit(self, card: int, tap: int | None) -> str | None:
-        """Look whether a card may be used, at the desk or by a tap, whose counter must be a new one."""
-        found = self.cards[card]
-        if tap is not None:
-            if tap <= found.counter:
+    def admit(self, shown: Shown) -> str | None:
+        """Look whether a card may be used as it is presented: the counter of a tap must be a new one."""
+        found = self.cards[shown.card]
+        if shown.method == "sun":
+            if shown.counter <= found.counter:
                 return "credential_replayed"
-            found.counter = tap
+            found.counter = shown.counter
         return STOPPED.get(found.state)
+
+    def try_pin(self, shown: Shown) -> str | None:
+        """Try a PIN: a wrong one is counted, a right one starts anew, a locked one tells neither."""
+        found = self.cards[shown.card]
+        if shown.pin is None:
+            return "pin_required"
+        if found.failures >= PIN_TRIES_MAX:
+            return "pin_locked"
+        found.failures = 0 if shown.pin else found.failures + 1
+        return None if shown.pin else "pin_wrong"
+
+    def _refuse_pin(self, shown: Shown, amount: int) -> str | None:
+        """Ask for the PIN of a number, above the program's amount, and look at one that was typed anyway."""
+        above = amount > self.of(shown.card).terms.limit("pin_above")
+        asked = shown.method == "number" or shown.pin is not None or above
+        return self.try_pin(shown) if shown.method != "desk" and asked else None
 
     def post(self, done: Done, account: int) -> Account:
         """Begin the day of an account that something is posted to."""
@@ -125,21 +96,52 @@ class World:
 
     # What a card is presented for.
 
-    def load(self, key: UUID, card: int, amount: int, tap: int | None) -> Done:
-        done, account = Done("load", self.admit(card, tap)), self.of(card)
+    def load(self, key: UUID, shown: Shown, amount: int) -> Done:
+        done, account = Done("load", self.admit(shown)), self.of(shown.card)
         parts, days = account.terms.best_offer(amount)
-        done.reason = done.reason or self._refuse_load(account, amount, sum(parts[:1]))
+        if done.reason is None:
+            bonus = sum(parts[:1])
+            of_program = self._refuse_load(account, amount, bonus)
+            of_law = self._refuse_load_by_rule(account, amount, bonus)
+            if shown.pin is None:
+                done.reason = min(filter(None, (of_program, of_law)), key=OF_LIMITS.index, default=None)
+            else:
+                done.reason = of_program or self._refuse_pin(shown, amount) or of_law
+            is_asked = shown.pin is None or of_program is None
+            done.by_law = is_asked and of_law is not None and done.reason == of_law
         if done.reason:
             return self.note(key, done)
-        self.post(done, self.cards[card].account)
+        self.post(done, self.cards[shown.card].account)
         done.parts = [Part(part, self.today + timedelta(days=no), days) for no, part in enumerate(parts)]
         for part in done.parts[:1]:
             self._pay(account, part)
         done.approved = amount
-        done.legs = [(account.make(amount, account.terms.valid_until(self.today)), amount)]
-        account.counter.add(self.today, loads=1, loaded=amount)
-        self._count(done, account, loads=1, loaded=amount)
-        return self.note(key, self.tell(done, account))
+        done.legs = [account.make(amount, account.terms.valid_until(self.today))]
+        account.counter.count(loads=1, loaded=amount)
+        self.count_for_holder(done, account, loads=1, loaded=amount)
+        account.recover(self.today)
+        done.is_told = shown.proves
+        return self.note(key, self.tell(done, account) if done.is_told else done)
+
+    def _refuse_load_by_rule(self, account: Account, amount: int, bonus: int) -> str | None:
+        """Look at what the law allows today: where it and the program refuse, the first in order tells."""
+        reached = (
+            amount,
+            account.counter.on(self.today).loaded + amount,
+            account.balance + amount + bonus,
+        )
+        for field, reason, value in zip(OF_LAW, OF_LIMITS, reached, strict=True):
+            most = account.terms.rule(field, self.today)
+            if most is not None and value > most:
+                return reason
+        return None
+
+    def is_too_much(self, done: Done, account: Account, amount: int) -> bool:
+        """Say whether an account may not hold so much more without a load; in `done` whether the law says it."""
+        most, balance = account.terms.rule("max_balance", self.today), account.balance + amount
+        is_over = balance > account.terms.limit("balance_max")
+        done.by_law = not is_over and most is not None and balance > most
+        return is_over or done.by_law
 
     def _refuse_load(self, account: Account, amount: int, bonus: int) -> str | None:
         limit, now, holder = (
@@ -159,15 +161,15 @@ class World:
             return "limit_day"
         return "limit_balance" if account.balance + amount + bonus > limit("balance_max") else None
 
-    def _count(
+    def count_for_holder(
         self, done: Done, account: Account, *, loads: int = 0, loaded: int = 0, redeemed: int = 0
     ) -> None:
         """Count for the holder, where the program has limits of the holder's for this."""
         kind = "load" if loads else "redeem"
         if {f"holder_{kind}_day_max", f"holder_{kind}_month_max"} & account.terms.limits.keys():
-            done.counted_on = self.today
             account.holder.begin(self.today)
-            account.holder.add(self.today, loads=loads, loaded=loaded, redeemed=redeemed)
+            account.holder.count(loads=loads, loaded=loaded, redeemed=redeemed)
+            done.counted_on = account.holder.day
 
     def _refuse_spending(self, account: Account, amount: int) -> str | None:
         limit, now, holder = (
@@ -190,9 +192,9 @@ class World:
             return None
         return OF_FUNDS[1] if amount <= account.good(self.today) else OF_FUNDS[0]
 
-    def redeem(self, key: UUID, card: int, amount: int, tap: int | None, *, partial: bool) -> Done:
-        done, account = Done("redeem", self.admit(card, tap)), self.of(card)
-        done.reason = done.reason or self._refuse_spending(account, amount)
+    def redeem(self, key: UUID, shown: Shown, amount: int, *, partial: bool) -> Done:
+        done, account = Done("redeem", self.admit(shown)), self.of(shown.card)
+        done.reason = done.reason or self._refuse_spending(account, amount) or self._refuse_pin(shown, amount)
         available = account.room(self.today)
         if done.reason is None:
             amount = min(amount, available) or amount if partial else amount
@@ -200,32 +202,32 @@ class World:
             self.tell(done, account)
         if done.reason:
             return self.note(key, done)
-        self.post(done, self.cards[card].account)
+        self.post(done, self.cards[shown.card].account)
         done.approved, done.legs = amount, account.take(amount, self.today)
-        account.counter.add(self.today, redeemed=amount)
-        self._count(done, account, redeemed=amount)
+        account.counter.count(redeemed=amount)
+        self.count_for_holder(done, account, redeemed=amount)
         return self.note(key, self.tell(done, account))
 
-    def hold(self, key: UUID, card: int, amount: int, tap: int | None, until: datetime) -> Done:
-        done, account = Done("hold", self.admit(card, tap)), self.of(card)
-        done.reason = done.reason or self._refuse_spending(account, amount)
+    def hold(self, key: UUID, shown: Shown, amount: int, until: datetime) -> Done:
+        done, account = Done("hold", self.admit(shown)), self.of(shown.card)
+        done.reason = done.reason or self._refuse_spending(account, amount) or self._refuse_pin(shown, amount)
         if done.reason is None:
             done.reason = self._short(account, amount, account.room(self.today))
             self.tell(done, account)
         if done.reason:
             return self.note(key, done)
-        self.post(done, self.cards[card].account)
+        self.post(done, self.cards[shown.card].account)
         done.approved, done.expires_at, done.reserved = amount, until, Reserved(amount, self.today)
         account.reserved.append(done.reserved)
-        self._count(done, account, redeemed=amount)
+        self.count_for_holder(done, account, redeemed=amount)
         return self.note(key, self.tell(done, account))
 
     # What names an original.
 
     def posted(self, original: UUID) -> Done | None:
-        """Find what was posted under an id."""
+        """Find what the store that asks has posted under an id."""
         found = self.done.get(original)
-        return found if found and found.posted else None
+        return found if found and found.posted and found.origin.store == self.origin.store else None
 
     def resolve(self, hold: Done, resolution: str) -> None:
         """Take a hold off what is held."""
@@ -242,15 +244,16 @@ class World:
         account = self.post(done, found.account)
         self.resolve(found, "captured")
         done.approved, done.legs = amount, account.take(amount, self.today, since=found.reserved.placed_on)
-        account.counter.add(self.today, redeemed=amount)
+        account.counter.count(redeemed=amount)
         self._count_again(done, found, account, redeemed=amount - found.approved)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def _count_again(self, done: Done, original: Done, account: Account, *, redeemed: int) -> None:
         """Count for the holder what changes of an original, for the day that it was counted for."""
         done.counted_on = original.counted_on
         if original.counted_on is not None:
-            account.holder.add(original.counted_on, redeemed=redeemed)
+            account.holder.give_back(original.counted_on, redeemed=redeemed)
 
     def _refuse_capture(self, found: Done | None, amount: int) -> str | None:
         if found is None or found.account is None:
@@ -283,6 +286,7 @@ class World:
         self.resolve(found, "released")
         done.approved = found.approved
         self._count_again(done, found, account, redeemed=-found.approved)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def standing_refunds(self, original: UUID) -> list[Done]:
@@ -315,27 +319,28 @@ class World:
                 left -= part
         account.give_back(done.legs)
         done.approved = amount
-        account.counter.add(found.day, redeemed=-amount)
+        account.counter.give_back(found.day, redeemed=-amount)
         self._count_again(done, found, account, redeemed=-amount)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     # What the clock does.
 
     def _pay(self, account: Account, part: Part) -> None:
         until = None if part.days is None else self.today + timedelta(days=part.days)
-        part.legs = [(account.make(part.amount, until, bonus=True), part.amount)]
+        part.legs = [account.make(part.amount, until, bonus=True)]
 
     def pay(self, load: Done, part: Part) -> bool:
         """Pay a part of a bonus, if it is due, the account may hold it, and a card presents it."""
         assert load.account is not None
         account = self.accounts[load.account]
-        resolved = bool(part.legs) or part.cancelled
-        full = account.balance + part.amount > account.terms.limit("balance_max")
+        full = self.is_too_much(Done("bonus"), account, part.amount)
         gone = self.cards[self.newest[load.account]].state == "closed"
-        if resolved or full or gone or part.due_on > self.today:
+        if part.is_resolved or full or gone or part.due_on > self.today:
             return False
         account.counter.begin(self.today)
         self._pay(account, part)
+        account.recover(self.today)
         return True
 
     def expire_lot(self, place: int, no: int) -> bool:
@@ -357,7 +362,8 @@ class World:
         account.counter.begin(self.today)
         self.resolve(hold, "expired")
         if hold.counted_on is not None:
-            account.holder.add(hold.counted_on, redeemed=-hold.approved)
+            account.holder.give_back(hold.counted_on, redeemed=-hold.approved)
+        account.recover(self.today)
         return True
 
     # What staff do to a card.
@@ -369,6 +375,14 @@ class World:
         if found.state not in before:
             return False
         found.state = after
+        return True
+
+    def set_pin(self, card: int) -> bool:
+        """Give a card a new PIN, which unlocks it."""
+        found = self.cards[card]
+        if found.state != "active":
+            return False
+        found.failures = 0
         return True
 
     def replace(self, card: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from simulation.__main__ import read_choices
 from tests.journey.running import ROOT, own_environment
 from tests.runner.sites import wait_until
 
-SHORT = ("--stores", "2", "--terminals", "2", "--cards", "40", "--days", "2")
+SHORT = ("--stores", "2", "--terminals", "1", "--cards", "16", "--days", "2")
 RUN_TIMEOUT_S = 300
 
 
@@ -56,25 +55,6 @@ def started(*words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.journey
-def test_a_chain_of_good_and_bad_days_agrees_in_the_end() -> None:
-    running = started(*SHORT, "--load", "1")
-    said, _ = running.communicate(timeout=RUN_TIMEOUT_S)
-    assert running.returncode == 0, said
-    assert "Everything agrees: the journals, the batches, the plan, the ledger and its audit." in said
-    assert "Reconciling found 1 advice_late_counter, 1 advice_shortfall" in said
-    assert re.search(r"^[1-9]\d* redeems by 4 terminals in .* a second, 50% within", said, re.MULTILINE)
-    assert "Everything agrees: the journals, the ledger and its audit." in said
-    for title in (
-        "cloned card: tap replayed",
-        "terminal killed before the answer",
-        "one card at two terminals",
-    ):
-        [line] = [line for line in said.splitlines() if line.startswith(title)]
-        planted, as_expected = [word for word in line.split() if word.isdigit()][:2]
-        assert planted == as_expected != "0", line
-
-
-@pytest.mark.journey
 @pytest.mark.kill
 def test_a_stopped_simulation_leaves_no_program_and_no_folder_behind() -> None:
     running = started(*SHORT)
@@ -85,6 +65,8 @@ def test_a_stopped_simulation_leaves_no_program_and_no_folder_behind() -> None:
     folders = {folder_of(pid) for pid in programs_of(running.pid)}
     left = programs_of(running.pid) - {running.pid}
     assert left, "the web server and the terminals are running"
+    # The second one must not cut the cleaning up short.
+    running.send_signal(signal.SIGINT)
     running.send_signal(signal.SIGINT)
     said = running.stdout.read()
     assert running.wait(RUN_TIMEOUT_S) == 130, said

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.db import connection
 
-from prepaid.cards.models import BulkLine, Card, CardOrder, Credential
+from prepaid.cards.models import BulkLine, Card, CardImport, CardOrder, Credential
 from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
-from prepaid.stored_value.approvals.orders import ask_for_order
+from prepaid.stored_value.approvals.bulk import ask_for_import, ask_for_order
 from prepaid.stored_value.approvals.service import approve
+from prepaid.stored_value.bulk.imports import check_import, run_chunk
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from prepaid.stored_value.redeem import redeem
 from prepaid.stores.models import Staff
@@ -54,6 +55,30 @@ def approved(order: CardOrder, at: datetime = NOON) -> Staff:
         return second
     assert asked.is_executed
     return asker
+
+
+def started(made: CardImport, at: datetime = NOON) -> Staff:
+    """Have one manager of the import's store ask for it and another approve it; give who approved."""
+    asker, second = (hire_at(made.store_id, made.till_id) for _ in range(2))
+    asked = ask_for_import(made.id, approval_id=uuid7(), staff=asker, reason="the old system ends", at=at)
+    if asked.is_pending:
+        assert approve(asked.approval.id, staff=second, at=at).is_executed
+        return second
+    assert asked.is_executed
+    return asker
+
+
+def upload(shop: Shop, text: str, **changed: Any) -> CardImport:
+    values: dict[str, Any] = {"import_id": uuid7(), "file_name": "old.csv", "by": "m1", "at": NOON}
+    return check_import(content=text.encode(), program=shop.program, till=shop.till, **values | changed)
+
+
+def run(made: CardImport) -> CardImport:
+    started(made)
+    while run_chunk(made.id, at=NOON):
+        pass
+    made.refresh_from_db()
+    return made
 
 
 def make(order: CardOrder) -> None:

@@ -6,12 +6,14 @@ import os
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from prepaid.identifiers import uuid7
-from prepaid.stored_value.approvals.payloads import Adjust, Payload
-from prepaid.stored_value.approvals.service import Asked, ask
+from prepaid.stored_value.approvals.payloads import Adjust, Payload, Unblock
+from prepaid.stored_value.approvals.service import OPEN_FOR, Asked, ask
 from prepaid.stores.models import Staff
 from tests.shop import HeldCard, Shop
 
@@ -38,6 +40,22 @@ def asked_by(staff: Staff, payload: Payload, **changed: Any) -> Asked:
         "at": timezone.now(),
     }
     return ask(payload, **values | changed)
+
+
+def may_unblock(shop: Shop, card_id: UUID) -> None:
+    """Approve that a card is unblocked, and do it not yet: as within the commit that does."""
+    approval_id, at, user = uuid7(), timezone.now(), hire(shop).user_id
+    asked = msgspec.json.encode(Unblock(card_id=card_id, balance_minor=0, currency="CNY")).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select from stored_value_ask_approval(%s::uuid, 'unblock', 0, 'CNY', %s::uuid, null, %s::uuid, "
+            "null, %s::jsonb, 'seen again', %s::uuid, %s::bigint, %s::timestamptz, %s::timestamptz)",
+            [approval_id, card_id, shop.store.id, asked, approval_id, user, at, at + OPEN_FOR],
+        )
+        cursor.execute(
+            "select from stored_value_decide_approval(%s::uuid, 'alone', %s::bigint, '', %s::timestamptz)",
+            [approval_id, user, at],
+        )
 
 
 def adjust_of(held: HeldCard, amount: int, *, direction: Any = "up", bonus: bool = False) -> Adjust:

@@ -11,16 +11,20 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from prepaid.cards.lifecycle import change_state
+from prepaid.cards.models import Card, CardEvent
 from prepaid.identifiers import uuid7
 from prepaid.ledger.audit import audit
 from prepaid.stored_value.approvals.models import Approval
+from prepaid.stored_value.approvals.payloads import Unblock
 from prepaid.stored_value.approvals.service import approve, expire_approvals, refuse
 from prepaid.stores.models import Staff
 from tests.databases import connect_as_superuser
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop, together
-from tests.stored_value.people import adjust_of, asked_by, hire
+from tests.stored_value.people import adjust_of, asked_by, hire, may_unblock
 from tests.stored_value.races import change, take_out
 
 THREADS = 12
@@ -101,6 +105,57 @@ def test_the_same_request_sent_many_times_at_once_is_carried_out_once(committed_
     assert results == {"executed": THREADS}
     assert held.balance() == 100
     assert_ledger_is_clean()
+
+
+# A card that was blocked.
+
+
+def blocked(shop: Shop, balance: int = 0) -> HeldCard:
+    held = shop.card(balance=balance)
+    change_state(held.card.id, "block", actor="op-1", at=shop.at)
+    return held
+
+
+def unblock(held: HeldCard, **changed: Any) -> Any:
+    return change_state(held.card.id, "unblock", actor="op-1", at=timezone.now(), **changed)
+
+
+def state_of(held: HeldCard) -> str:
+    return Card.objects.get(pk=held.card.pk).state
+
+
+def test_no_caller_unblocks_a_card_past_its_approval(db: None) -> None:
+    shop = open_shop(unblock_alone_max=0)
+    held, other = blocked(shop), blocked(shop)
+    may_unblock(shop, other.card.id)
+
+    with pytest.raises(DatabaseError, match="no approval of this unblock"), transaction.atomic():
+        unblock(held)
+
+    assert (state_of(held), state_of(other)) == ("blocked", "blocked")
+    assert not CardEvent.objects.filter(card=held.card, change="unblock").exists()
+
+
+def test_what_was_loaded_since_the_screen_was_drawn_counts_against_one_person_alone(db: None) -> None:
+    shop = open_shop(unblock_alone_max=1_000)
+    held, drawn = blocked(shop, 1_001), {"balance_minor": 1_000, "currency": "CNY"}
+    asked = Unblock(card_id=held.card.id, **drawn)  # type: ignore[arg-type]
+
+    done = asked_by(hire(shop), asked)
+
+    assert (done.is_executed, done.approval.outcome_reason) == (False, "changed_since")
+    assert state_of(held) == "blocked"
+    above = Unblock(card_id=held.card.id, balance_minor=held.balance(), currency="CNY")
+    approve(asked_by(hire(shop), above).approval.id, staff=hire(shop), at=timezone.now())
+    assert state_of(held) == "active"
+    assert_ledger_is_clean()
+
+
+def test_without_the_guard_of_the_table_the_audit_names_the_card_that_ran_again(scratch_db: str) -> None:
+    change("drop trigger approved on cards_card")
+    held = blocked(open_shop())
+    unblock(held)
+    assert [(one.invariant, one.key) for one in audit()] == [("unblock_is_approved", str(held.card.id))]
 
 
 # The row itself.

@@ -13,6 +13,13 @@ from prepaid.cards.models import BulkEvent, BulkLine, CardOrder, Program
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused
+from prepaid.stored_value.approvals.bulk import (
+    ask_for_order,
+    bulk_issue_of,
+    find_request_of,
+    give_up_order,
+    list_waiting,
+)
 from prepaid.stored_value.approvals.errors import (
     AlreadyAsked,
     AlreadyDecided,
@@ -21,13 +28,6 @@ from prepaid.stored_value.approvals.errors import (
     SelfApproval,
 )
 from prepaid.stored_value.approvals.models import Approval
-from prepaid.stored_value.approvals.orders import (
-    ask_for_order,
-    bulk_issue_of,
-    find_request_of,
-    give_up_order,
-    list_waiting,
-)
 from prepaid.stored_value.approvals.service import OPEN_FOR, Asked, approve, foresee, refuse
 from prepaid.stored_value.bulk.errors import BulkRefused
 from prepaid.stored_value.bulk.orders import approve_order, make_chunk

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from prepaid.cards.models import BulkEvent
 from prepaid.ledger.audit import audit
+from prepaid.stored_value.approvals.bulk import give_up_order
 from prepaid.stored_value.approvals.models import Approval
-from prepaid.stored_value.approvals.orders import give_up_order
 from prepaid.stored_value.approvals.service import approve
 from prepaid.stored_value.bulk.orders import approve_order
 from tests.databases import connect_as_superuser

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from prepaid.cards.models import BulkLine, Card, CardImport, CardOrder, Program
-from prepaid.stored_value.approvals.orders import find_request_of
+from prepaid.stored_value.approvals.bulk import find_request_of
 from prepaid.stored_value.approvals.service import approve
 from prepaid.stored_value.bulk.work import work_off
 from prepaid.stores.models import Staff
@@ -56,7 +56,7 @@ def test_faults_are_told_line_by_line_and_nothing_comes_in(shop: Shop, tmp_path:
     shop.card()
     before = figures()
     file = write(tmp_path, "external_id,balance\nA1,1\nA2,x\nA1,1\n")
-    out, err = run("import_cards", file, "--program", shop.program.code)
+    out, err = run("import_cards", file, "--program", shop.program.code, "--by", hire(shop).code)
     assert out == ""
     assert err.splitlines() == [
         "line 3: balance: amount_invalid x",
@@ -74,19 +74,36 @@ def test_faults_are_told_line_by_line_and_nothing_comes_in(shop: Shop, tmp_path:
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(shop: Shop, tmp_path: Path, text: str, says: str) -> None:
-    assert run("import_cards", write(tmp_path, text), "--program", shop.program.code)[1] == says
+    assert run("import_cards", write(tmp_path, text), "--program", shop.program.code, "--dry-run")[1] == says
     missing = str(tmp_path / "none.csv")
     assert run("import_cards", missing)[1] == f"{missing}: No such file or directory."
 
 
 def test_a_good_file_is_brought_in_with_its_progress(shop: Shop, tmp_path: Path) -> None:
+    Program.objects.filter(pk=shop.program.pk).update(bulk_import_alone_max=300)
     file = write(tmp_path, "external_id,balance\nA1,1\nA2,2\n")
-    out, err = run("import_cards", file, "--program", shop.program.code)
+    out, err = run(*import_of(shop, file, hire(shop)))
     assert err == ""
     assert out.splitlines()[1] == "2 of 2"
     made = CardImport.objects.get(program=shop.program)
     assert (made.state, BulkLine.objects.filter(bulk_id=made.id, outcome="loaded").count()) == ("done", 2)
     assert_ledger_is_clean()
+
+
+def import_of(shop: Shop, file: str, staff: Staff) -> list[str]:
+    return ["import_cards", file, "--program", shop.program.code, "--by", staff.code]
+
+
+def test_above_the_amount_a_file_waits_for_another_manager(shop: Shop, tmp_path: Path) -> None:
+    Program.objects.filter(pk=shop.program.pk).update(bulk_import_alone_max=299)
+    file, asker = write(tmp_path, "external_id,balance\nA1,1\nA2,2\n"), hire(shop)
+    out, err = run(*import_of(shop, file, asker))
+    assert err == ""
+    assert f"¥3.00 in all is above ¥2.99: a manager other than {asker.code} must approve it" in out
+    made = CardImport.objects.get(program=shop.program)
+    asked = find_request_of(made.id)
+    assert (made.state, asked is not None and asked.verdict) == ("checked", None)
+    assert not Card.objects.filter(program=shop.program).exists()
 
 
 def order_of(shop: Shop, staff: Staff, amount: str = "12.50") -> list[str]:
@@ -114,11 +131,14 @@ def test_above_the_amount_the_command_says_who_decides_and_makes_nothing(shop: S
     assert_ledger_is_clean()
 
 
-def test_only_a_manager_orders_by_command(shop: Shop) -> None:
+def test_only_a_manager_orders_or_brings_in_by_command(shop: Shop, tmp_path: Path) -> None:
     cashier = hire(shop, "cashier")
-    err = run(*order_of(shop, cashier))[1]
-    assert err == f"{cashier.code} is no manager's code. Nothing was ordered."
+    says = f"{cashier.code} is no manager's code: --by CODE says who asks. Nothing was done."
+    file = write(tmp_path, "external_id,balance\nA1,1\n")
+    assert run(*order_of(shop, cashier))[1] == says
+    assert run(*import_of(shop, file, cashier))[1] == says
     assert not CardOrder.objects.filter(program=shop.program).exists()
+    assert not CardImport.objects.filter(program=shop.program).exists()
 
 
 def test_cards_are_ordered_and_loaded_with_their_progress(shop: Shop) -> None:

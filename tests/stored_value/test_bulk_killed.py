@@ -18,15 +18,14 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from prepaid.cards.models import BulkLine, BulkSecrets, CardImport, CardOrder
-from prepaid.identifiers import uuid7
+from prepaid.cards.models import BulkLine, BulkSecrets, CardOrder
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.stored_value.bulk import orders
-from prepaid.stored_value.bulk.imports import check_import, start_import, undo_import
+from prepaid.stored_value.bulk.imports import undo_import
 from prepaid.stored_value.bulk.work import work_off
 from tests.databases import own_database
-from tests.shop import Shop, assert_ledger_is_clean, open_shop, together
-from tests.stored_value.bulk import approved, draft, rows
+from tests.shop import assert_ledger_is_clean, open_shop, together
+from tests.stored_value.bulk import approved, draft, rows, started, upload
 
 LINES, CHUNK = 400, 7
 KILLS = 3
@@ -96,8 +95,8 @@ def test_an_order_is_made_and_loaded_once_however_often_its_worker_is_killed(alo
 
 @pytest.mark.kill
 def test_an_import_is_run_and_undone_once_however_often_its_worker_is_killed(alone: None) -> None:
-    made = upload(open_shop(), LINES)
-    start_import(made.id, by="m1", at=timezone.now())
+    made = upload(open_shop(), sheet(LINES), at=timezone.now())
+    started(made, at=timezone.now())
     kill_until_done(7)
     made.refresh_from_db()
     assert (made.state, made.done_count) == ("done", LINES)
@@ -114,9 +113,9 @@ def test_an_import_is_run_and_undone_once_however_often_its_worker_is_killed(alo
 @pytest.mark.race
 def test_workers_side_by_side_do_everything_once(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders, "CHUNK_LINES", 10)
-    order, made = draft(open_shop(), 60), upload(open_shop(), 60)
+    order, made = draft(open_shop(), 60), upload(open_shop(), sheet(60), at=timezone.now())
     approved(order, at=timezone.now())
-    start_import(made.id, by="m1", at=timezone.now())
+    started(made, at=timezone.now())
     assert not failures(4)
     orders.record_funds(order.id, reference="", by="m2", at=timezone.now())
     assert not failures(4)
@@ -158,17 +157,8 @@ def run_together(calls: list[Callable[[], object]]) -> list[object]:
     return list(together(calls))  # type: ignore[arg-type]
 
 
-def upload(shop: Shop, count: int) -> CardImport:
-    text = "external_id,balance,bonus\n" + "".join(f"K{no},2.00,1.00\n" for no in range(count))
-    return check_import(
-        import_id=uuid7(),
-        content=text.encode(),
-        file_name="old.csv",
-        program=shop.program,
-        till=shop.till,
-        by="m1",
-        at=timezone.now(),
-    )
+def sheet(count: int) -> str:
+    return "external_id,balance,bonus\n" + "".join(f"K{no},2.00,1.00\n" for no in range(count))
 
 
 def tally(bulk_id: UUID) -> list[tuple[object, ...]]:

@@ -11,17 +11,16 @@ from django.db import IntegrityError, transaction
 from prepaid.cards.models import BulkLine, BulkSecrets, Card, CardImport, Credential, Program
 from prepaid.cards.numbers import make_number
 from prepaid.cards.presentation import Presentation
-from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.ledger.accounts import general_account_id
 from prepaid.money import Money
 from prepaid.stored_value.bulk import imports
 from prepaid.stored_value.bulk.errors import BulkRefused, FileUnreadable
-from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import, undo_chunk, undo_import
+from prepaid.stored_value.bulk.imports import run_chunk, start_import, undo_chunk, undo_import
 from prepaid.stored_value.bulk.reading import Sheet, read_sheet
 from prepaid.stored_value.redeem import redeem
-from tests.shop import NOON, Shop, assert_ledger_is_clean, figures, open_shop
-from tests.stored_value.bulk import card_of, rows
+from tests.shop import NOON, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.bulk import card_of, rows, run, upload
 
 TODAY = date(2026, 11, 23)
 
@@ -121,19 +120,6 @@ def test_every_fault_of_every_line_is_told() -> None:
     ]
     assert (sheet.count, [line.line for line in sheet.lines]) == (7, [2])
     assert [fault.value for fault in sheet.faults if fault.code == "number_invalid"] == ["•••• 0123"]
-
-
-def upload(shop: Shop, text: str, **changed: Any) -> CardImport:
-    values: dict[str, Any] = {"import_id": uuid7(), "file_name": "old.csv", "by": "m1", "at": NOON}
-    return check_import(content=text.encode(), program=shop.program, till=shop.till, **values | changed)
-
-
-def run(made: CardImport) -> CardImport:
-    start_import(made.id, by="m1", at=NOON)
-    while run_chunk(made.id, at=NOON):
-        pass
-    made.refresh_from_db()
-    return made
 
 
 def undo(made: CardImport) -> CardImport:

@@ -11,7 +11,6 @@ from django.contrib.admin import site
 from django.db import connection
 from django.test import RequestFactory
 
-from prepaid.cards.admin import ProgramAdmin
 from prepaid.cards.models import Program
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
@@ -24,6 +23,7 @@ from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.hold import capture, hold
 from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
+from prepaid.web.admin import ProgramAdmin
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop, together
 from tests.stored_value.races import change, outcomes, spend
 
@@ -127,6 +127,7 @@ def test_account_keeps_its_currency_when_its_program_changes_it(kind: str) -> No
 
     assert (answer.reason, figures()) == ("currency_mismatch", before)
     assert ProgramAdmin(Program, site).get_readonly_fields(RequestFactory().get("/"), shop.program) == (
+        "code",
         "currency",
     )
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from django.db import connection
@@ -15,13 +16,18 @@ from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused
 from prepaid.money import Money
+from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.approvals.payloads import RefundUnlinked
+from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.hold import hold
 from prepaid.stored_value.load import load
+from prepaid.stored_value.move import move
 from prepaid.stored_value.redeem import redeem
 from prepaid.stored_value.refund import refund
 from prepaid.stored_value.stand_in import advise_load, unknown_account_id
 from tests.offline import LIMITS, advise, allow, lent, told_of
-from tests.shop import Shop, assert_ledger_is_clean, figures, open_shop
+from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures, open_shop
+from tests.stored_value.people import asked_by, hire
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -141,6 +147,50 @@ def test_a_refund_goes_to_the_shortfall(shop: Shop) -> None:
 
     assert (given.outcome, given.balance_minor) == ("approved", 0)
     assert (held.balance(), held.row("shortfall"), lent(shop)) == (0, 250, 250)
+
+
+def void_of_a_cash_out(shop: Shop, held: HeldCard) -> Callable[[], Answer]:
+    paid = cash_out(shop.request(), held.card.id, paid_minor=450, tender="cash")
+    return lambda: shop.void(paid.id)
+
+
+def void_of_a_move(shop: Shop, held: HeldCard) -> Callable[[], Answer]:
+    moved = move(shop.request(), held.card.id, shop.card().card.id, Money(450, "CNY"))
+    return lambda: shop.void(moved.id)
+
+
+def a_refund_without_an_original(shop: Shop, held: HeldCard) -> Callable[[], Answer]:
+    assert shop.redeem(held, 450).approved
+    shop.program.refund_unlinked_alone_max = None
+    shop.program.save()
+    asked = RefundUnlinked(card_id=held.card.id, amount_minor=450, currency="CNY")
+    return lambda: cast(Answer, asked_by(hire(shop), asked).answer)
+
+
+@pytest.mark.parametrize("spend", [void_of_a_cash_out, void_of_a_move, a_refund_without_an_original])
+def test_whatever_comes_back_goes_to_the_shortfall(
+    shop: Shop, spend: Callable[[Shop, HeldCard], Callable[[], Answer]]
+) -> None:
+    held, grant = shop.card(balance=450), allow(shop)
+    come_back = spend(shop, held)
+    advise(shop, held, 400, grant)
+
+    answer = come_back()
+
+    assert (answer.outcome, answer.balance_minor, answer.available_minor) == ("approved", 50, 50)
+    assert (held.balance(), held.row("shortfall"), lent(shop)) == (50, 0, 0)
+
+
+def test_the_void_of_a_refund_of_a_card_that_proved_nothing_knows_its_account(shop: Shop) -> None:
+    sold = advise(shop, shop.card(), 500, allow(shop), presentation=Presentation("qr", lookup=b"?" * 32))
+    given = refund(shop.request(), sold.id, Money(450, "CNY"))
+    kept = lent(shop)
+
+    # What came back was owed: there is nothing left to take it from.
+    undone = shop.void(given.id)
+
+    assert (given.outcome, undone.outcome, undone.reason) == ("approved", "declined", "insufficient_funds")
+    assert (undone.balance_minor, lent(shop), kept) == (0, 50, 50)
 
 
 def test_repeats_change_nothing_and_other_content_is_refused(shop: Shop) -> None:

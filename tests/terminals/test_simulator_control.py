@@ -98,6 +98,17 @@ def test_card_waits_until_a_looking_reader_saw_the_field_empty() -> None:
     assert (field.cards, said) == ([ONE], ["card 1 (Anna)"] * 2)
 
 
+def test_card_waits_for_nobody_where_a_reader_is_opened_for_each() -> None:
+    field = Field()
+    hand = Hand(field, Clock(), empty_polls_before_tap=0)
+    hand.put([ONE], None, str)
+    hand.note_poll()
+
+    hand.put([TWO], None, str)
+
+    assert field.cards == [TWO]
+
+
 def test_card_does_not_wait_for_a_reader_that_stopped_looking() -> None:
     field, clock = Field(), Clock()
     hand = Hand(field, clock)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from prepaid.cards.models import BulkEvent, BulkLine, CardImport, CardOrder, Holder, Program, RuleSet
 from prepaid.identifiers import uuid7
-from prepaid.stored_value.approvals.orders import ask_for_order
+from prepaid.stored_value.approvals.bulk import ask_for_order
 from prepaid.stored_value.bulk.work import work_off
 from tests.shop import assert_ledger_is_clean, figures
 from tests.web.conftest import Desk, open_desk
@@ -244,7 +244,24 @@ def test_a_file_is_checked_run_and_undone(manager: Desk) -> None:
     assert "Every line is good" in upload(manager, "external_id,balance,holder\nA1,10,王小雨\nA2,5.50,\n")
     made = only_import(manager)
     address = f"/office/orders/imports/{made.id}"
-    assert "0 / 2" in post(manager, f"{address}/run")
+    page = page_of(manager.client().get(address))
+    assert "Every import of value needs a second person" in page
+    asked = {"id": uuid7(), "reason": "the old system ends"}
+    assert "Nothing was changed: write why." in post(manager, f"{address}/run", **asked | {"reason": " "})
+
+    assert "Asked for. Nothing has changed yet" in post(manager, f"{address}/run", **asked)
+    work()
+
+    assert only_import(manager).state == "checked"
+    assert "Waits for another manager" in page_of(manager.client().get(address))
+    assert "Waits for approval" in page_of(manager.client().get("/office/orders/imports"))
+    second = colleague(manager)
+    waiting = page_of(second.client().get("/office/approvals"))
+    assert "old.csv · Gift · 2 cards" in waiting
+    assert f'href="{address}"' in waiting
+    assert "+" not in waiting.partition("¥15.50")[0][-3:]
+    assert "Approved and carried out." in decide(second, "approve")
+    assert "0 / 2" in page_of(manager.client().get(address))
     work()
     page = page_of(manager.client().get(address))
     assert "王小雨" in page

@@ -12,10 +12,10 @@ from playwright.sync_api import expect
 
 from prepaid.cards.models import CardOrder
 from prepaid.identifiers import uuid7
-from prepaid.stored_value.approvals.orders import ask_for_order, find_request_of
+from prepaid.stored_value.approvals.bulk import ask_for_import, ask_for_order, find_request_of
 from prepaid.stored_value.approvals.service import approve
 from prepaid.stored_value.bulk import orders
-from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import
+from prepaid.stored_value.bulk.imports import check_import, run_chunk
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from tests.web.conftest import WAYS, Desk, Screen, assert_accessible, open_desk
 from tests.web.test_approvals import colleague
@@ -69,13 +69,16 @@ def worked(committed_db: None) -> tuple[Desk, list[str]]:
     orders.recall(done.id, [2, 3], reason="Two too many.", by=desk.staff.code, at=now)
     tag = desk.shop.store.code
     good = f"external_id,balance,bonus,holder\n{tag}1,10,2,王小雨\n{tag}2,5.50,,Li Lei\n"
-    checked, run = upload(desk, good), upload(desk, good.replace(tag, f"R{tag}"))
-    start_import(run, by=desk.staff.code, at=now)
+    checked, asked_for, run = (upload(desk, good.replace(tag, f"{each}{tag}")) for each in ("", "W", "R"))
+    for import_id in (asked_for, run):
+        asked = ask_for_import(import_id, approval_id=uuid7(), staff=desk.staff, reason="It ends.", at=now)
+        if import_id is run:
+            approve(asked.approval.id, staff=colleague(desk).staff, at=now)
     while run_chunk(run, at=now):
         pass
     faulty = upload(desk, "number,external_id,balance\n860012,,12.345\n,,x\n,A1,5\n,A1,5\n")
     pages = [f"/{order.id}" for order in (drafted, waiting, making, made, done)]
-    pages += [f"/imports/{import_id}" for import_id in (checked, run, faulty)]
+    pages += [f"/imports/{import_id}" for import_id in (checked, asked_for, run, faulty)]
     return desk, ["", "/new", "/imports", *pages]
 
 

@@ -108,11 +108,7 @@ def change_rule(
 
     Raises RuleInvalid.
     """
-    check_rule(field, value)
-    if source not in Source.values:
-        raise RuleInvalid(f"A source is one of {', '.join(Source.values)}. Nothing was recorded.")
-    if not (article and article_zh and text and text_zh):
-        raise RuleInvalid("A rule says itself and its article in both languages. Nothing was recorded.")
+    refuse_unwhole(field, value, source=source, says=(article, article_zh, text, text_zh))
     same = Rule.objects.filter(rule_set=rule_set, field=field, effective_from=effective_from)
     last = same.aggregate(last=Max("revision"))["last"] or 0
     try:
@@ -133,6 +129,18 @@ def change_rule(
             )
     except IntegrityError as error:
         raise RuleInvalid("Somebody else changed this rule just now. Nothing was recorded.") from error
+
+
+def refuse_unwhole(field: str, value: Any, *, source: str, says: tuple[str, ...]) -> None:
+    """Refuse a rule that does not say all; `says` are its article and text in both languages.
+
+    Raises RuleInvalid.
+    """
+    check_rule(field, value)
+    if source not in Source.values:
+        raise RuleInvalid(f"A source is one of {', '.join(Source.values)}. Nothing was recorded.")
+    if not all(says):
+        raise RuleInvalid("A rule says itself and its article in both languages. Nothing was recorded.")
 
 
 def change_rate(

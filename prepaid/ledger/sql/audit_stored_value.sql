@@ -40,6 +40,32 @@ where card_order.state not in ('draft', 'cancelled') and not exists (
         and ((approval.verdict = 'alone' and approval.amount <= coalesce(approval.alone_max, approval.amount))
             or (approval.verdict = 'approved' and approval.decided_by_user <> approval.asked_by_user)));
 
+-- name: import_is_approved
+-- No import was run without an approval that was carried out: of its program and of the whole value of its lines, by one below
+-- the program's amount, above it by two persons.
+select 'import', made.id::text, format('%s: %s cards with %s and bonus of %s without an approval, lines of %s', made.state,
+    made.quantity, made.paid_minor, made.bonus_minor, lines.amount)
+from cards_cardimport as made
+cross join lateral (
+    select coalesce(sum(line.paid_minor + line.bonus_minor), 0) as amount from cards_bulkline as line where line.bulk_id = made.id
+) as lines
+where made.state not in ('faulty', 'checked') and not exists (
+    select from ledger_approval as approval
+    where approval.kind = 'bulk_import' and approval.payload -> 'import_id' = to_jsonb(made.id::text)
+        and approval.outcome = 'executed' and approval.program_id = made.program_id
+        and approval.amount = made.paid_minor + made.bonus_minor and approval.amount = lines.amount
+        and ((approval.verdict = 'alone' and approval.amount <= coalesce(approval.alone_max, approval.amount))
+            or (approval.verdict = 'approved' and approval.decided_by_user <> approval.asked_by_user)));
+
+-- name: unblock_is_approved
+-- No blocked card ran again without an approval that was carried out with it, of that card.
+select 'card', event.card_id::text, format('unblocked by %s at %s without an approval', event.actor, event.at)
+from cards_cardevent as event
+where event.change = 'unblock' and not exists (
+    select from ledger_approval as approval
+    where approval.kind = 'unblock' and approval.card_id = event.card_id and approval.transaction_id = event.id
+        and approval.outcome = 'executed');
+
 -- name: bonus_is_paid_once
 -- Each part that is paid is one transaction under its own id, and each such transaction is a part of a load's bonus.
 select 'bonus', format('%s/%s %s', coalesce(bonus.account_id, posted.account_id), coalesce(bonus.load_id, posted.original_id), coalesce(bonus.id, posted.id)),

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
+from django.db import DatabaseError
 
 from prepaid.cards.errors import CardNotFound, ChangeRefused
 from prepaid.cards.lifecycle import change_state
@@ -24,15 +26,19 @@ from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkImport,
     BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
+    ProgramChange,
     RefundUnlinked,
     RuleChange,
     Unblock,
 )
+from prepaid.stored_value.approvals.terms import terms_are
 from prepaid.stored_value.bulk.errors import BulkRefused
+from prepaid.stored_value.bulk.imports import start_import
 from prepaid.stored_value.bulk.orders import approve_order
 from prepaid.stored_value.quotes.choices import CardMoved, ChoiceRefused, find_choice, pay_choice
 from prepaid.stored_value.refund import refund_unlinked
@@ -91,15 +97,24 @@ def carry_out_unblock(approval: Approval, asked: Unblock, *, at: datetime) -> Ca
         )
     except (ChangeRefused, CardNotFound) as error:
         return Carried(error.code)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) != "PC904":
+            raise
+        # One person asked, and since then the account holds more than one may decide about.
+        return Carried("changed_since")
     return Carried()
 
 
 def carry_out_limit_change(approval: Approval, asked: LimitChange, *, at: datetime) -> Carried:
     """Change the term, if it is still what it was when this was asked. Locks the program's row."""
-    term, before, after = asked.term, asked.before_minor, asked.after_minor
-    unchanged: dict[str, Any] = {f"{term}__isnull": True} if before is None else {term: before}
-    changed = Program.objects.filter(pk=asked.program_id, **unchanged).update(**{term: after})
-    return Carried() if changed else Carried("changed_since")
+    return _change_terms(
+        asked.program_id, before={asked.term: asked.before_minor}, after={asked.term: asked.after_minor}
+    )
+
+
+def carry_out_program_change(approval: Approval, asked: ProgramChange, *, at: datetime) -> Carried:
+    """Change the terms, if each is still what it was when this was asked. Locks the program's row."""
+    return _change_terms(asked.program_id, before=asked.before, after=asked.after)
 
 
 def carry_out_rule_change(approval: Approval, asked: RuleChange, *, at: datetime) -> Carried:
@@ -161,6 +176,23 @@ def carry_out_bulk_issue(approval: Approval, asked: BulkIssue, *, at: datetime) 
     except RuleRefused as refused:
         return Carried(refused.code)
     return Carried()
+
+
+def carry_out_bulk_import(approval: Approval, asked: BulkImport, *, at: datetime) -> Carried:
+    """Let the file be brought in; the job goes on with it. Locks the import's row."""
+    assert approval.decided_by is not None, "it is carried out once it is decided"
+    try:
+        start_import(asked.import_id, by=approval.decided_by, at=at)
+    except BulkRefused:
+        return Carried("changed_since")
+    except RuleRefused as refused:
+        return Carried(refused.code)
+    return Carried()
+
+
+def _change_terms(program_id: UUID, *, before: dict[str, Any], after: dict[str, Any]) -> Carried:
+    changed = Program.objects.filter(pk=program_id, **terms_are(before)).update(**after)
+    return Carried() if changed else Carried("changed_since")
 
 
 def _of(answer: Answer) -> Carried:

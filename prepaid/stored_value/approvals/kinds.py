@@ -12,10 +12,12 @@ from typing import Any
 from prepaid.stored_value.approvals import executing
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkImport,
     BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
+    ProgramChange,
     RefundUnlinked,
     RuleChange,
     Unblock,
@@ -69,7 +71,14 @@ KINDS = (
         amount=lambda asked: NO_LIMIT_MINOR if asked.after_minor is None else asked.after_minor,
         carry_out=executing.carry_out_limit_change,
     ),
-    # Every change of a rule is decided by two: what it is worth cannot be told from its value.
+    # Every change of a rule or of terms is decided by two: what it is worth cannot be told from its value.
+    Kind(
+        code="program_change",
+        payload=ProgramChange,
+        asked_by=MANAGERS,
+        amount=lambda asked: 0,
+        carry_out=executing.carry_out_program_change,
+    ),
     Kind(
         code="rule_change",
         payload=RuleChange,
@@ -90,6 +99,13 @@ KINDS = (
         asked_by=MANAGERS,
         amount=lambda asked: asked.total_minor,
         carry_out=executing.carry_out_bulk_issue,
+    ),
+    Kind(
+        code="bulk_import",
+        payload=BulkImport,
+        asked_by=MANAGERS,
+        amount=lambda asked: asked.total_minor,
+        carry_out=executing.carry_out_bulk_import,
     ),
 )
 _BY_PAYLOAD = {kind.payload: kind for kind in KINDS}

@@ -55,6 +55,15 @@ class LimitChange(msgspec.Struct, frozen=True, kw_only=True, tag="limit_change")
     currency: str
 
 
+class ProgramChange(msgspec.Struct, frozen=True, kw_only=True, tag="program_change"):
+    """Change terms of a program, for all its cards: each by its column, before and after."""
+
+    program_id: UUID
+    before: dict[str, Any]
+    after: dict[str, Any]
+    currency: str
+
+
 class RuleChange(msgspec.Struct, frozen=True, kw_only=True, tag="rule_change"):
     """Record a rule of a rule set from a date on."""
 
@@ -99,4 +108,23 @@ class BulkIssue(msgspec.Struct, frozen=True, kw_only=True, tag="bulk_issue"):
     buyer_name: str
 
 
-Payload = Adjust | RefundUnlinked | Unblock | LimitChange | RuleChange | CardReturn | BulkIssue
+class BulkImport(msgspec.Struct, frozen=True, kw_only=True, tag="bulk_import"):
+    """Bring in the cards and balances of a file, as it was checked."""
+
+    import_id: UUID
+    program_id: UUID
+    quantity: int
+    paid_minor: int
+    bonus_minor: int
+    currency: str
+    file_name: str
+
+    @property
+    def total_minor(self) -> int:
+        """Give what comes onto the cards in all."""
+        return self.paid_minor + self.bonus_minor
+
+
+# What is asked about a program and its cards as a whole, not about one card.
+OfProgram = LimitChange | ProgramChange | BulkIssue | BulkImport
+Payload = Adjust | RefundUnlinked | Unblock | RuleChange | CardReturn | OfProgram

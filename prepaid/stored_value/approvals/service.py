@@ -28,7 +28,7 @@ from prepaid.stored_value.approvals.errors import (
 )
 from prepaid.stored_value.approvals.kinds import kind_of
 from prepaid.stored_value.approvals.models import Approval
-from prepaid.stored_value.approvals.payloads import BulkIssue, LimitChange, Payload, RuleChange
+from prepaid.stored_value.approvals.payloads import OfProgram, Payload, RuleChange
 from prepaid.stored_value.calls import fetch
 from prepaid.stores.models import Staff
 
@@ -214,8 +214,8 @@ def _row(sql: str, values: list[Any]) -> Approval | None:
 
 
 def _card_of(asked: Payload) -> UUID | None:
-    return None if isinstance(asked, LimitChange | RuleChange | BulkIssue) else asked.card_id
+    return None if isinstance(asked, RuleChange | OfProgram) else asked.card_id
 
 
 def _program_of(asked: Payload) -> UUID | None:
-    return asked.program_id if isinstance(asked, LimitChange | BulkIssue) else None
+    return asked.program_id if isinstance(asked, OfProgram) else None

@@ -127,8 +127,19 @@ def drop_lines(import_id: UUID) -> None:
 
 
 def start_import(import_id: UUID, *, by: str, at: datetime) -> CardImport:
-    """Let a checked import be run. Raises BulkRefused."""
+    """Let a checked import be run, as its approval is carried out; without one the table refuses (ADR 0071).
+
+    Raises RuleRefused, as the rules stand now, and BulkRefused.
+    """
+    refuse_unchecked(CardImport.objects.select_related("program").get(pk=import_id), at=at)
     return _lead(import_id, State.CHECKED, State.RUNNING, "run", by=by, at=at, started_at=at)
+
+
+def refuse_unchecked(made: CardImport, *, at: datetime) -> None:
+    """Raise BulkRefused where an import is not to be run, RuleRefused where a rule stands against it."""
+    if made.state != State.CHECKED:
+        raise BulkRefused(f"The import is {made.state}, not checked.", state=made.state)
+    refuse_terms(made.program, origin_of_import(made).business_date_at(at))
 
 
 def undo_import(import_id: UUID, *, by: str, at: datetime) -> CardImport:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy
 from prepaid.cards.models import Card
 from prepaid.money import Money, is_unit, parse_amount
 from prepaid.stored_value.approvals.payloads import LimitTerm
-from prepaid.web.counter.asks import LIMIT_NAMES, Code
+from prepaid.web.counter.asks import Code
 from prepaid.web.counter.life_forms import LifeForm
+from prepaid.web.terms import TERM_NAMES
 
 WAYS = (
     ("up", gettext_lazy("Add to the card")),
@@ -88,7 +89,7 @@ class LimitForm(AskForm):
         """Offer the terms that are amounts."""
         super().__init__(*args, card=card, **kwargs)
         self.fields["term"].choices = [  # type: ignore[attr-defined]
-            (term, LIMIT_NAMES[term]) for term in get_args(LimitTerm)
+            (term, TERM_NAMES[term]) for term in get_args(LimitTerm)
         ]
         self.fields["amount"].widget.attrs |= {"inputmode": "decimal"}
 

@@ -5,7 +5,6 @@ Knows requests and fragments; who may and what it does is decided by the approva
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -30,19 +28,11 @@ from prepaid.stored_value.approvals.service import Asked, ask, foresee
 from prepaid.stored_value.lots import sum_lots
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter.ask_forms import FORMS, AskForm
-from prepaid.web.counter.asks import LIMIT_NAMES, Ask, find_ask
+from prepaid.web.counter.asks import Ask, find_ask
 from prepaid.web.counter.screen import OpenCard, open_card
 from prepaid.web.counter.words import STATE_NAMES
 from prepaid.web.office.outcomes import say_outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What changes: its name, before and after as they are read."""
-
-    name: str | Promise
-    before: str | Promise
-    after: str | Promise
+from prepaid.web.terms import TERM_NAMES, Change, say_term
 
 
 @never_cache
@@ -108,15 +98,16 @@ def list_changes(opened: OpenCard, payload: Payload) -> list[Change]:
         return [Change(_("State"), opened.state_name, STATE_NAMES["active"])]
     if isinstance(payload, LimitChange):
         before, after = (
-            _limit(each, payload.currency) for each in (payload.before_minor, payload.after_minor)
+            say_term(payload.term, each, payload.currency)
+            for each in (payload.before_minor, payload.after_minor)
         )
-        return [Change(LIMIT_NAMES[payload.term], before, after)]
+        return [Change(TERM_NAMES[payload.term], before, after)]
     assert isinstance(payload, Adjust | RefundUnlinked), "what else is asked for at the counter moves value"
     is_down = isinstance(payload, Adjust) and payload.direction == "down"
     moved = -payload.amount_minor if is_down else payload.amount_minor
     now = opened.balance.balance_minor
-    before, after = (format_amount(Money(each, payload.currency)) for each in (now, now + moved))
-    return [Change(_("Balance"), before, after)]
+    stands, would_stand = (format_amount(Money(each, payload.currency)) for each in (now, now + moved))
+    return [Change(_("Balance"), stands, would_stand)]
 
 
 def _ask(
@@ -163,10 +154,6 @@ def _is_covered(place: Place, opened: OpenCard, payload: Payload) -> bool:
         return True
     sums = sum_lots(opened.card.account_id, on=place.origin.business_date_at(timezone.now()))
     return payload.amount_minor <= (sums.bonus_minor if payload.bonus else sums.paid_minor)
-
-
-def _limit(amount_minor: int | None, currency: str) -> str:
-    return _("No limit") if amount_minor is None else format_amount(Money(amount_minor, currency))
 
 
 def _show(

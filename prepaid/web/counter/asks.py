@@ -14,21 +14,6 @@ from django.utils.translation import gettext_lazy
 from prepaid.stored_value.answers import Balance
 
 Code = Literal["adjust", "refund", "unblock", "limit"]
-LIMIT_NAMES: dict[str, str | Promise] = {
-    "load_single_max": gettext_lazy("Most for one top-up"),
-    "load_day_max": gettext_lazy("Most topped up in a day"),
-    "load_month_max": gettext_lazy("Most topped up in a month"),
-    "redeem_single_max": gettext_lazy("Most for one purchase"),
-    "redeem_day_max": gettext_lazy("Most spent in a day"),
-    "redeem_month_max": gettext_lazy("Most spent in a month"),
-    "balance_max": gettext_lazy("Largest balance"),
-    "holder_load_day_max": gettext_lazy("Most topped up in a day by one holder"),
-    "holder_load_month_max": gettext_lazy("Most topped up in a month by one holder"),
-    "holder_redeem_day_max": gettext_lazy("Most spent in a day by one holder"),
-    "holder_redeem_month_max": gettext_lazy("Most spent in a month by one holder"),
-    "low_trust_single_max": gettext_lazy("Most for one purchase by a bare UID"),
-    "low_trust_day_max": gettext_lazy("Most spent in a day by a bare UID"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,20 +37,23 @@ from prepaid.stored_value.approvals.listing import list_decided, list_pending
 from prepaid.stored_value.approvals.models import Approval, State
 from prepaid.stored_value.approvals.payloads import (
     Adjust,
+    BulkImport,
     BulkIssue,
     CardReturn,
     LimitChange,
     Payload,
+    ProgramChange,
     RefundUnlinked,
     RuleChange,
+    Unblock,
 )
 from prepaid.stored_value.approvals.service import approve, refuse
 from prepaid.stores.models import Staff, Store
 from prepaid.web.access import StaffRequest, in_the_office
-from prepaid.web.counter.asks import LIMIT_NAMES
 from prepaid.web.counter.words import STATE_NAMES
 from prepaid.web.named import name_of
 from prepaid.web.office.outcomes import say_outcome
+from prepaid.web.terms import TERM_NAMES, Change, list_changes, say_term
 
 PER_PAGE = 25
 TITLES: dict[str, str | Promise] = {
@@ -58,7 +61,9 @@ TITLES: dict[str, str | Promise] = {
     "refund_unlinked": gettext_lazy("Refund without a receipt"),
     "unblock": gettext_lazy("Unblock of a card"),
     "limit_change": gettext_lazy("Change of a limit"),
+    "program_change": gettext_lazy("Change of a program's terms"),
     "bulk_issue": gettext_lazy("Bulk issue"),
+    "bulk_import": gettext_lazy("Import of cards and balances"),
     "rule_change": gettext_lazy("Change of a rule"),
     "card_return": gettext_lazy("Card return"),
 }
@@ -73,7 +78,7 @@ STATES: dict[State, tuple[str | Promise, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A request as it is read. `before` and `after` are set where it says what changes."""
+    """A request as it is read; `changes` says what changes, where it can be said."""
 
     row: Approval
     title: str | Promise
@@ -84,8 +89,8 @@ class Listed:
     store: str
     amount: str
     order_id: UUID | None
-    before: str | Promise
-    after: str | Promise
+    import_id: UUID | None
+    changes: list[Change]
     asked_by: str
     decided_by: str
     is_own: bool
@@ -158,8 +163,9 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
         card = cards.get(row.card_id) if row.card_id else None
         account = accounts.get(row.account_id) if row.account_id else None
         balance = account.balance if account is not None and state == "pending" else None
-        before, after = _change(asked, card, balance)
         program = programs.get(row.program_id) if row.program_id else None
+        # Another store's orders and imports are not shown here.
+        is_here = row.store_id == staff.store_id
         listed.append(
             Listed(
                 row=row,
@@ -170,9 +176,9 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
                 card=card,
                 store=stores.get(row.store_id, ""),
                 amount=_amount(asked),
-                order_id=_order_of(asked, row, staff),
-                before=before,
-                after=after,
+                order_id=asked.order_id if isinstance(asked, BulkIssue) and is_here else None,
+                import_id=asked.import_id if isinstance(asked, BulkImport) and is_here else None,
+                changes=_changes(asked, card, balance),
                 asked_by=people.get(row.asked_by_user, row.asked_by),
                 decided_by=people.get(row.decided_by_user or 0, row.decided_by or ""),
                 is_own=row.asked_by_user == staff.user_id,
@@ -180,11 +186,6 @@ def _list(rows: list[Approval], staff: Staff, now: datetime) -> list[Listed]:
             )
         )
     return listed
-
-
-def _order_of(asked: Payload, row: Approval, staff: Staff) -> UUID | None:
-    """Give the order to look at, where it is one of the store's own."""
-    return asked.order_id if isinstance(asked, BulkIssue) and row.store_id == staff.store_id else None
 
 
 def _name_people(users: Iterable[int]) -> dict[int, str]:
@@ -201,7 +202,9 @@ def _what(asked: Payload, program: Program | None) -> str | Promise:
             return _("Add bonus") if asked.bonus else _("Add paid value")
         return _("Take bonus away") if asked.bonus else _("Take paid value away")
     if isinstance(asked, LimitChange):
-        return f"{LIMIT_NAMES[asked.term]} · {name_of(program)}" if program else LIMIT_NAMES[asked.term]
+        return f"{TERM_NAMES[asked.term]} · {name_of(program)}" if program else TERM_NAMES[asked.term]
+    if isinstance(asked, ProgramChange):
+        return name_of(program) if program else ""
     if isinstance(asked, RuleChange):
         return _("%(field)s from %(day)s: %(text)s") % {
             "field": asked.field,
@@ -213,9 +216,12 @@ def _what(asked: Payload, program: Program | None) -> str | Promise:
         cards = ngettext(
             "%(count)s card with %(each)s", "%(count)s cards with %(each)s each", asked.quantity
         ) % {"count": f"{asked.quantity:,}", "each": each}
-        return " · ".join(
-            [asked.buyer_name, name_of(program), cards] if program else [asked.buyer_name, cards]
-        )
+        return _joined(asked.buyer_name, program, cards)
+    if isinstance(asked, BulkImport):
+        cards = ngettext("%(count)s card", "%(count)s cards", asked.quantity) % {
+            "count": f"{asked.quantity:,}"
+        }
+        return _joined(asked.file_name, program, cards)
     return ""
 
 
@@ -225,19 +231,30 @@ def _amount(asked: Payload) -> str:
         return sign + format_amount(Money(asked.amount_minor, asked.currency))
     if isinstance(asked, CardReturn):
         return "−" + format_amount(Money(asked.total_minor, asked.currency))
-    if isinstance(asked, BulkIssue):
+    if isinstance(asked, BulkIssue | BulkImport):
         return format_amount(Money(asked.total_minor, asked.currency))
     return ""
 
 
-def _change(
-    asked: Payload, card: Card | None, balance_minor: int | None
-) -> tuple[str | Promise, str | Promise]:
+def _joined(first: str, program: Program | None, cards: str) -> str:
+    return " · ".join([first, name_of(program), cards] if program else [first, cards])
+
+
+def _changes(asked: Payload, card: Card | None, balance_minor: int | None) -> list[Change]:
     """Say what stands now and what would stand; only for what still waits, or never moves."""
     if isinstance(asked, LimitChange):
-        return _limit(asked.before_minor, asked.currency), _limit(asked.after_minor, asked.currency)
-    if isinstance(asked, RuleChange | BulkIssue) or balance_minor is None:
-        return "", ""
+        before, after = asked.before_minor, asked.after_minor
+        return [Change("", *(say_term(asked.term, each, asked.currency) for each in (before, after)))]
+    if isinstance(asked, ProgramChange):
+        return list_changes(asked)
+    if isinstance(asked, RuleChange | BulkIssue | BulkImport) or balance_minor is None:
+        return []
+    return [Change("", *_stands(asked, card, balance_minor))]
+
+
+def _stands(
+    asked: Adjust | RefundUnlinked | Unblock | CardReturn, card: Card | None, balance_minor: int
+) -> tuple[str | Promise, str | Promise]:
     now = format_amount(Money(balance_minor, asked.currency))
     if isinstance(asked, Adjust | RefundUnlinked):
         is_down = isinstance(asked, Adjust) and asked.direction == "down"
@@ -247,7 +264,3 @@ def _change(
         return now, STATE_NAMES["closed"]
     state = STATE_NAMES[card.state] if card is not None else ""
     return f"{state} · {now}", STATE_NAMES["active"]
-
-
-def _limit(amount_minor: int | None, currency: str) -> str:
-    return _("No limit") if amount_minor is None else format_amount(Money(amount_minor, currency))

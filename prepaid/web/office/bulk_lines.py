@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -107,17 +109,21 @@ def parse_lines(typed: str, *, last: int) -> list[int]:
     return sorted(lines)
 
 
-def batch_file(bulk_id: UUID, staff: Staff, lock: str, *, name: str) -> HttpResponse | str:
-    """Give the batch file as a download, or the sentence why not."""
+def batch_file(request: HttpRequest, staff: Staff, bulk_id: UUID, *, name: str, back: str) -> HttpResponse:
+    """Give the batch file as a download, or go `back` to the page of the order or import and say why not."""
+    lock = request.POST.get("lock", "")
     try:
         packed = fetch_batch_file(bulk_id, lock=lock, by=staff.code, at=timezone.now())
     except LockRefused:
-        return _(
+        why = _(
             "Nothing was fetched: paste the printer's key (age1…), or a passphrase of 12 characters or more."
         )
     except BatchFileGone:
-        return _("The batch file was fetched already; its PINs are not kept.")
-    return _download(packed, "application/zip", name)
+        why = _("The batch file was fetched already; its PINs are not kept.")
+    else:
+        return _download(packed, "application/zip", name)
+    messages.error(request, why)
+    return redirect(back, bulk_id)
 
 
 def csv_file(head: Sequence[str], rows: Iterable[Sequence[object]], *, name: str) -> HttpResponse:

@@ -22,13 +22,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from prepaid.cards.models import BulkLine, CardImport, Program
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
+from prepaid.stored_value.approvals.bulk import ask_for_import, bulk_import_of, list_waiting
 from prepaid.stored_value.bulk.batch_file import is_waiting
 from prepaid.stored_value.bulk.errors import BulkRefused, FileUnreadable
-from prepaid.stored_value.bulk.imports import check_import, start_import, undo_import
+from prepaid.stored_value.bulk.imports import check_import, undo_import
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.issuing import list_offered
-from prepaid.web.named import name_of, told_of
+from prepaid.web.named import name_of
+from prepaid.web.office.bulk_approval import WAITS, ask_for_approval, say_rule, show_asking
 from prepaid.web.office.bulk_lines import (
     OUTCOMES,
     batch_file,
@@ -85,7 +87,8 @@ def imports(request: StaffRequest, staff: Staff) -> HttpResponse:
             return redirect("import", made.id)
     found = CardImport.objects.filter(store_id=staff.store_id).select_related("program")
     page = Paginator(found, IMPORTS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(made, *STATES[made.state]) for made in page.object_list]
+    waiting = list_waiting((made.id for made in page.object_list), timezone.now())
+    rows = [(made, *(WAITS if made.id in waiting else STATES[made.state])) for made in page.object_list]
     context = {"form": form, "rows": rows, "page": page}
     return render(request, "bulk/imports.html", context, status=422 if request.method == "POST" else 200)
 
@@ -108,8 +111,7 @@ def _check(staff: Staff, form: ImportForm) -> CardImport | None:
     except FileUnreadable as error:
         form.add_error("file", f"{FILE_FAULTS[error.fault]} {error.value}".strip())
     except RuleRefused as refused:
-        said = told_of(refused.rule)
-        form.add_error(None, _("Nothing was changed: a rule stands against it.") + " " + said)
+        form.add_error(None, say_rule(refused))
     return None
 
 
@@ -140,19 +142,27 @@ def card_import(request: StaffRequest, staff: Staff, import_id: UUID) -> HttpRes
         "has_file": is_waiting(import_id) and made.state == "done",
         "kept": list_lines(import_id, "apart").count(),
     }
+    if made.state == "checked":
+        asking = show_asking(bulk_import_of(made), staff)
+        context |= asking | ({"state": WAITS} if asking["waits"] else {})
     return render(request, "bulk/import.html", context)
 
 
 @require_POST
 @in_the_office
 def lead_import(request: StaffRequest, staff: Staff, import_id: UUID, change: str) -> HttpResponse:
-    """Run an import, or undo it."""
+    """Ask for an import to be run, or undo it."""
     _find(staff, import_id)
-    if change not in ("run", "undo"):
-        raise Http404
-    lead = start_import if change == "run" else undo_import
     try:
-        lead(import_id, by=staff.code, at=timezone.now())
+        if change == "run":
+            says = _("Approved. The cards are being brought in.")
+            ask_for_approval(request, staff, import_id, ask_for_import, done_says=says)
+        elif change == "undo":
+            undo_import(import_id, by=staff.code, at=timezone.now())
+        else:
+            raise Http404
+    except RuleRefused as refused:
+        messages.error(request, say_rule(refused))
     except BulkRefused:
         messages.error(request, _("Nothing was changed: somebody else was there first."))
     return redirect("import", import_id)
@@ -189,11 +199,7 @@ def import_lines(request: StaffRequest, staff: Staff, import_id: UUID) -> HttpRe
 def import_file(request: StaffRequest, staff: Staff, import_id: UUID) -> HttpResponse:
     """Give the new numbers and PINs of an import, once."""
     made = _find(staff, import_id)
-    answer = batch_file(import_id, staff, request.POST.get("lock", ""), name=f"import-{made.id}.zip")
-    if isinstance(answer, str):
-        messages.error(request, answer)
-        return redirect("import", import_id)
-    return answer
+    return batch_file(request, staff, made.id, name=f"import-{made.id}.zip", back="import")
 
 
 def _find(staff: Staff, import_id: UUID) -> CardImport:

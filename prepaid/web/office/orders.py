@@ -26,7 +26,7 @@ from prepaid.cards.models import BulkLine, CardOrder, Program
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money, parse_amount
-from prepaid.stored_value.approvals.orders import give_up_order, list_waiting
+from prepaid.stored_value.approvals.bulk import ask_for_order, bulk_issue_of, give_up_order, list_waiting
 from prepaid.stored_value.bulk.batch_file import is_waiting
 from prepaid.stored_value.bulk.errors import BulkRefused
 from prepaid.stored_value.bulk.orders import order_cards, recall, record_funds
@@ -35,8 +35,8 @@ from prepaid.web.access import StaffRequest, in_the_office
 from prepaid.web.counter.identity import taken
 from prepaid.web.counter.issuing import HOLDER, HolderForm, list_offered
 from prepaid.web.named import name_of, told_of
+from prepaid.web.office.bulk_approval import WAITS, ask_for_approval, say_rule, show_asking
 from prepaid.web.office.bulk_lines import batch_file, list_events, page_of_lines, parse_lines, till_of
-from prepaid.web.office.order_approval import ask_for_approval, show_asking
 
 ORDERS_PER_PAGE = 25
 STATES = {
@@ -47,7 +47,6 @@ STATES = {
     "activated": (gettext_lazy("Active"), "good"),
     "cancelled": (gettext_lazy("Cancelled"), ""),
 }
-WAITS = (gettext_lazy("Waits for approval"), "warn")
 TENDERS = (("bank_transfer", gettext_lazy("Bank transfer")), ("cash", gettext_lazy("Cash")))
 AMOUNT_EACH_MAX = 10**10
 
@@ -197,7 +196,7 @@ def order(request: StaffRequest, staff: Staff, order_id: UUID) -> HttpResponse:
         "may_recall": found.state in ("made", "activated"),
     }
     if found.state == "draft":
-        asking = show_asking(found, staff)
+        asking = show_asking(bulk_issue_of(found), staff)
         context |= asking | ({"state": WAITS} if asking["waits"] else {})
     return render(request, "bulk/order.html", context)
 
@@ -210,7 +209,8 @@ def lead_order(request: StaffRequest, staff: Staff, order_id: UUID, change: str)
     now = timezone.now()
     try:
         if change == "approve":
-            ask_for_approval(request, staff, order_id)
+            says = _("Approved. The cards are being made; they hold no value yet.")
+            ask_for_approval(request, staff, order_id, ask_for_order, done_says=says)
         elif change == "cancel":
             give_up_order(order_id, staff=staff, reason=_("The order was cancelled."), at=now)
             messages.success(request, _("The order is cancelled. Nothing was made."))
@@ -220,8 +220,7 @@ def lead_order(request: StaffRequest, staff: Staff, order_id: UUID, change: str)
         else:
             raise Http404
     except RuleRefused as refused:
-        said = told_of(refused.rule)
-        messages.error(request, _("Nothing was changed: a rule stands against it.") + " " + said)
+        messages.error(request, say_rule(refused))
     except BulkRefused:
         messages.error(request, _("Nothing was changed: somebody else was there first."))
     return redirect("order", order_id)
@@ -253,11 +252,7 @@ def recall_order(request: StaffRequest, staff: Staff, order_id: UUID) -> HttpRes
 def order_file(request: StaffRequest, staff: Staff, order_id: UUID) -> HttpResponse:
     """Give the batch file, once."""
     found = _find(staff, order_id)
-    answer = batch_file(order_id, staff, request.POST.get("lock", ""), name=f"order-{found.id}.zip")
-    if isinstance(answer, str):
-        messages.error(request, answer)
-        return redirect("order", order_id)
-    return answer
+    return batch_file(request, staff, found.id, name=f"order-{found.id}.zip", back="order")
 
 
 def _find(staff: Staff, order_id: UUID) -> CardOrder:

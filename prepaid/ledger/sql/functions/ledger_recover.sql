@@ -12,13 +12,18 @@ declare
     v_taken record;
     v_legs ledger_leg[] := '{}';
     v_part bigint;
-    v_amount bigint := least(p_account.shortfall, ledger_available(p_account, p_request.business_date));
-    v_left bigint := v_amount;
+    v_amount bigint;
+    v_left bigint;
     v_hash bytea;
 begin
-    if p_account.shortfall = 0 or v_amount <= 0 then
+    if p_account.shortfall = 0 then
         return p_account;
     end if;
+    v_amount := least(p_account.shortfall, ledger_available(p_account, p_request.business_date));
+    if v_amount <= 0 then
+        return p_account;
+    end if;
+    v_left := v_amount;
     select * into v_before from ledger_account where id = p_account.id;
     v_after := v_before;
     -- What was lent itself goes back first: an undo has put it there again.

@@ -14,21 +14,34 @@ from prepaid.cards.models import BulkLine, CardImport
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money, format_amount
+from prepaid.stored_value.approvals.bulk import ask_for_import
+from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.bulk.errors import FileUnreadable
-from prepaid.stored_value.bulk.imports import check_import, run_chunk, start_import
+from prepaid.stored_value.bulk.imports import check_import, run_chunk
 from prepaid.stored_value.bulk.reading import FILE_FAULTS
-from prepaid.stored_value.management.commands.issue_card import find_program, find_till
+from prepaid.stored_value.management.commands.issue_card import (
+    find_manager,
+    find_program,
+    find_till,
+    who_decides,
+)
+from prepaid.stores.models import Staff
 
+# Who checks a file without bringing it in.
 OPERATOR = "manage"
 
 
 class Command(BaseCommand):
-    help = "Check a CSV file of cards and balances whole, then bring them in; faults are told line by line."
+    help = (
+        "Check a CSV file of cards and balances whole; above the program's amount another manager approves."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--program", metavar="CODE", help="else the first one")
         parser.add_argument("--dry-run", action="store_true", help="check, and keep nothing")
+        parser.add_argument("--by", default="", metavar="CODE", help="the manager who asks to bring it in")
+        parser.add_argument("--reason", default="Asked by command", help="told to who approves")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -36,6 +49,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}.") from error
         program = find_program(options["program"])
+        staff = None if options["dry_run"] else find_manager(options["by"])
         with transaction.atomic():
             try:
                 made = check_import(
@@ -44,7 +58,7 @@ class Command(BaseCommand):
                     file_name=options["file"].name,
                     program=program,
                     till=find_till(program),
-                    by=OPERATOR,
+                    by=staff.code if staff else OPERATOR,
                     at=timezone.now(),
                 )
             except FileUnreadable as error:
@@ -67,11 +81,14 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{made.quantity} cards with {paid} and bonus of {bonus}, {made.encoding}: all good."
         )
-        if not options["dry_run"]:
-            self._run(made)
+        if staff is not None:
+            self._bring_in(made, staff, options["reason"])
 
-    def _run(self, made: CardImport) -> None:
-        start_import(made.id, by=OPERATOR, at=timezone.now())
+    def _bring_in(self, made: CardImport, staff: Staff, reason: str) -> None:
+        done = ask_for_import(made.id, approval_id=uuid7(), staff=staff, reason=reason, at=timezone.now())
+        if done.is_pending:
+            self._tell_who_decides(made, done.approval)
+            return
         while run_chunk(made.id, at=timezone.now()):
             made.refresh_from_db()
             self.stdout.write(f"{made.done_count} of {made.quantity}")
@@ -79,3 +96,13 @@ class Command(BaseCommand):
         for line in left_out.order_by("line"):
             self.stderr.write(f"line {line.line}: left out: {line.outcome}")
         self.stdout.write(f"{made.id}: brought in; undo it in the office, under Imports.")
+
+    def _tell_who_decides(self, made: CardImport, asked: Approval) -> None:
+        total, most = (
+            format_amount(Money(minor, made.program.currency))
+            for minor in (asked.amount, asked.alone_max or 0)
+        )
+        self.stdout.write(
+            f"{made.id}: nothing is brought in yet. {total} in all is above {most}: {who_decides(asked)} "
+            "The job brings the cards in then."
+        )

@@ -17,10 +17,11 @@ from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
 from prepaid.money import AMOUNT_MINOR_MAX, Money
 from prepaid.stored_value.answers import Answer
+from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.issue import IssuedCard, issue
 from prepaid.stored_value.load import load
 from prepaid.stored_value.requests import Origin, Request, origin_of_till
-from prepaid.stores.models import Till
+from prepaid.stores.models import Staff, Till
 
 OPERATOR = "manage"
 
@@ -76,6 +77,24 @@ def find_till(program: Program) -> Till:
     if till is None:
         raise CommandError(f"No store with a till takes cards of program {program.code}.")
     return till
+
+
+def find_manager(code: str) -> Staff:
+    """Find the manager in whose name something is asked, by code."""
+    staff = Staff.objects.select_related("store", "till").filter(code=code).first()
+    if staff is None or not staff.is_manager:
+        raise CommandError(
+            f"{code or 'Nobody'} is no manager's code: --by CODE says who asks. Nothing was done."
+        )
+    return staff
+
+
+def who_decides(asked: Approval) -> str:
+    """Say who decides what was asked by command, where and until when."""
+    return (
+        f"a manager other than {asked.asked_by} must approve it in the office, under Approvals, before "
+        f"{asked.expires_at:%Y-%m-%d %H:%M} UTC."
+    )
 
 
 def top_up(issued: IssuedCard, amount: Money, origin: Origin) -> Answer:

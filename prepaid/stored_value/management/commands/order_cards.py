@@ -13,12 +13,17 @@ from prepaid.cards.models import CardOrder, Program
 from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money, format_amount, parse_amount
+from prepaid.stored_value.approvals.bulk import ask_for_order
 from prepaid.stored_value.approvals.errors import ApprovalError
 from prepaid.stored_value.approvals.models import Approval
-from prepaid.stored_value.approvals.orders import ask_for_order
 from prepaid.stored_value.approvals.service import Asked
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
-from prepaid.stored_value.management.commands.issue_card import find_program, find_till
+from prepaid.stored_value.management.commands.issue_card import (
+    find_manager,
+    find_program,
+    find_till,
+    who_decides,
+)
 from prepaid.stores.models import Staff
 
 
@@ -80,10 +85,8 @@ class Command(BaseCommand):
             for minor in (order.total_minor, asked.alone_max or 0)
         )
         self.stdout.write(
-            f"{order.id}: drafted, nothing is made yet. {total} in all is above {most}: a manager other than "
-            f"{asked.asked_by} must approve it in the office, under Approvals, before "
-            f"{asked.expires_at:%Y-%m-%d %H:%M} UTC. The job makes the cards then; "
-            "record the money under Orders when it is in."
+            f"{order.id}: drafted, nothing is made yet. {total} in all is above {most}: {who_decides(asked)} "
+            "The job makes the cards then; record the money under Orders when it is in."
         )
 
     def _tell(self, order_id: Any) -> None:
@@ -92,11 +95,3 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{order.made_count} of {order.quantity} made, {order.loaded_count} loaded with {each}"
         )
-
-
-def find_manager(code: str) -> Staff:
-    """Find the manager who asks, by code."""
-    staff = Staff.objects.select_related("store", "till").filter(code=code).first()
-    if staff is None or staff.role != Staff.Role.MANAGER:
-        raise CommandError(f"{code} is no manager's code. Nothing was ordered.")
-    return staff

@@ -13,4 +13,6 @@ begin
     select * into transaction from ledger_transaction
     where account_id = answer.account_id and position = answer.position and store_id = p_request.store_id;
     card := stored_value_find_card(row('desk', null, null, null, null, answer.presented_id)::stored_value_presented);
+    -- A card that did not prove itself was charged to an account that no card presents.
+    card.account_id := answer.account_id;
 end $$;

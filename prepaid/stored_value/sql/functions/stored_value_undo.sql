@@ -48,6 +48,8 @@ begin
     -- Whose store a declined original belongs to is not kept: its card is told to its own origin alone.
     if v_original.position is not null or p_own_only then
         v_card := stored_value_find_card(row('desk', null, null, null, null, v_original.presented_id)::stored_value_presented);
+        -- A card that did not prove itself was charged to an account that no card presents.
+        v_card.account_id := v_original.account_id;
     end if;
     if v_original.position is not null then
         select * into v_account from ledger_account where id = v_original.account_id for update;

@@ -1,10 +1,11 @@
-"""How an order's approval is asked for on its page, and what the page says about it.
+"""How the approval of an order or import is asked for on its page, and what the page says about it.
 
 Knows words; whether a second person is needed, and who may decide, the approvals of stored value know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,22 +13,33 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from prepaid.cards.models import CardOrder
+from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.ledger.errors import IdReused, TryAgain
+from prepaid.stored_value.approvals.bulk import bulk_id_of, find_request_of
 from prepaid.stored_value.approvals.errors import AlreadyAsked, ApprovalError, ReasonMissing
 from prepaid.stored_value.approvals.models import Approval
-from prepaid.stored_value.approvals.orders import ask_for_order, bulk_issue_of, find_request_of
-from prepaid.stored_value.approvals.service import foresee
+from prepaid.stored_value.approvals.payloads import BulkImport, BulkIssue
+from prepaid.stored_value.approvals.service import Asked, foresee
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest
+from prepaid.web.named import told_of
 from prepaid.web.office.outcomes import say_outcome
 
+WAITS = (gettext_lazy("Waits for approval"), "warn")
 
-def show_asking(order: CardOrder, staff: Staff) -> dict[str, Any]:
-    """Say what a draft waits for: a second person, or to be asked for; and what was decided before."""
-    asked = find_request_of(order.id)
+
+def say_rule(refused: RuleRefused) -> str:
+    """Say that a rule stands against it, and which."""
+    said = told_of(refused.rule)
+    return _("Nothing was changed: a rule stands against it.") + " " + said
+
+
+def show_asking(wanted: BulkIssue | BulkImport, staff: Staff) -> dict[str, Any]:
+    """Say what it waits for: a second person, or to be asked for; and what was decided before."""
+    asked = find_request_of(bulk_id_of(wanted))
     state = None if asked is None else asked.state_at(timezone.now())
     return {
         "asked": asked,
@@ -35,16 +47,18 @@ def show_asking(order: CardOrder, staff: Staff) -> dict[str, Any]:
         "asked_by": "" if asked is None else _name(asked.asked_by_user, asked.asked_by),
         "is_own": asked is not None and asked.asked_by_user == staff.user_id,
         "before": "" if asked is None else _say_before(asked),
-        "need": foresee(bulk_issue_of(order), staff=staff),
+        "need": foresee(wanted, staff=staff),
         "approval_id": uuid7(),
     }
 
 
-def ask_for_approval(request: StaffRequest, staff: Staff, order_id: UUID) -> None:
-    """Ask for a draft's approval, and say what came of it. Raises RuleRefused, BulkRefused."""
+def ask_for_approval(
+    request: StaffRequest, staff: Staff, bulk_id: UUID, call: Callable[..., Asked], *, done_says: str
+) -> None:
+    """Ask by `ask_for_order` or `ask_for_import`, and tell the outcome. Raises RuleRefused, BulkRefused."""
     try:
-        done = ask_for_order(
-            order_id,
+        done = call(
+            bulk_id,
             approval_id=_read_id(request.POST.get("id", "")),
             staff=staff,
             reason=request.POST.get("reason", ""),
@@ -64,7 +78,7 @@ def ask_for_approval(request: StaffRequest, staff: Staff, order_id: UUID) -> Non
                 request, _("Asked for. Nothing has changed yet: another manager decides within two days.")
             )
         elif done.is_executed:
-            messages.success(request, _("Approved. The cards are being made; they hold no value yet."))
+            messages.success(request, done_says)
         else:
             messages.error(request, say_outcome(done.approval) or _("Nothing was changed."))
 
