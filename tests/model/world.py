@@ -137,7 +137,7 @@ class World:
         return None
 
     def is_too_much(self, done: Done, account: Account, amount: int) -> bool:
-        """Say whether an account may not hold so much more without a load; in `done` whether the law says it."""
+        """Say whether an account may not hold so much more, no load being asked; in `done` if by law."""
         most, balance = account.terms.rule("max_balance", self.today), account.balance + amount
         is_over = balance > account.terms.limit("balance_max")
         done.by_law = not is_over and most is not None and balance > most
