@@ -18,7 +18,7 @@ class Model(Offline):
         done.reason = self.admit(Shown(source)) or self.admit(Shown(target))
         if done.reason is None and giver.terms.rule("transfer_allowed", self.today) is False:
             done.reason, done.by_law = "type_not_allowed", True
-        done.reason = done.reason or self._refuse_move(source, target, amount)
+        done.reason = done.reason or self._refuse_move(done, source, target, amount)
         if done.reason:
             return self.note(key, done)
         done.approved = giver.balance if amount is None else amount
@@ -35,16 +35,18 @@ class Model(Offline):
         for no, part in done.legs:
             lot = giver.lots[no]
             done.given.append(taker.make(part, lot.until, bonus=lot.bonus, lent=lot.lent))
+        taker.recover(self.today)
         return self.note(key, self.tell(done, giver))
 
-    def _refuse_move(self, source: int, target: int, amount: int | None) -> str | None:
+    def _refuse_move(self, done: Done, source: int, target: int, amount: int | None) -> str | None:
         giver, taker = self.of(source), self.of(target)
         elsewhere = giver.terms.moves_to == "same_program" and giver.terms is not taker.terms
-        if giver is taker or giver.terms.moves_to == "nothing" or elsewhere:
+        owes = amount is None and giver.owed
+        if giver is taker or giver.terms.moves_to == "nothing" or elsewhere or owes:
             return "type_not_allowed"
         if amount is None and self._has_parts_to_come(self.cards[source].account):
             return "type_not_allowed"
-        if taker.balance + (giver.balance if amount is None else amount) > taker.terms.limit("balance_max"):
+        if self.is_too_much(done, taker, giver.balance if amount is None else amount):
             return "limit_balance"
         if amount is None:
             return OF_FUNDS[1] if giver.held else None
@@ -91,6 +93,8 @@ class Model(Offline):
     def _refuse_pay_out(
         self, account: Account, parts: tuple[int, int, int, int], *, closes: bool
     ) -> str | None:
+        if closes and account.owed:
+            return "type_not_allowed"
         if closes and account.held:
             return OF_FUNDS[1]
         if closes and account.good(self.today) > sum(parts):
@@ -119,20 +123,20 @@ class Model(Offline):
             account.make(amount, until, bonus=account.lots[no].bonus)
         if again:
             self.post(done, self.cards[card].account)
+            account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def give(self, key: UUID, kind: str, card: int, amount: int, *, bonus: bool) -> Done:
         """Give value by hand, as a refund without an original or a correction upwards: a lot of its own."""
         done, account = Done(kind, self.admit(Shown(card))), self.of(card)
-        if done.reason is None and account.balance + amount > account.terms.limit("balance_max"):
+        if done.reason is None and self.is_too_much(done, account, amount):
             done.reason = "limit_balance"
         if done.reason:
             return self.note(key, done)
         self.post(done, self.cards[card].account)
         done.approved = amount
         done.legs = [account.make(amount, account.terms.valid_until(self.today), bonus=bonus)]
-        if kind == "refund":
-            account.recover(self.today)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def adjust_down(self, key: UUID, card: int, amount: int, *, bonus: bool) -> Done:

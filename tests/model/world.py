@@ -136,6 +136,13 @@ class World:
                 return reason
         return None
 
+    def is_too_much(self, done: Done, account: Account, amount: int) -> bool:
+        """Say whether an account may not hold so much more, no load being asked; in `done` if by law."""
+        most, balance = account.terms.rule("max_balance", self.today), account.balance + amount
+        is_over = balance > account.terms.limit("balance_max")
+        done.by_law = not is_over and most is not None and balance > most
+        return is_over or done.by_law
+
     def _refuse_load(self, account: Account, amount: int, bonus: int) -> str | None:
         limit, now, holder = (
             account.terms.limit,
@@ -239,6 +246,7 @@ class World:
         done.approved, done.legs = amount, account.take(amount, self.today, since=found.reserved.placed_on)
         account.counter.count(redeemed=amount)
         self._count_again(done, found, account, redeemed=amount - found.approved)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def _count_again(self, done: Done, original: Done, account: Account, *, redeemed: int) -> None:
@@ -278,6 +286,7 @@ class World:
         self.resolve(found, "released")
         done.approved = found.approved
         self._count_again(done, found, account, redeemed=-found.approved)
+        account.recover(self.today)
         return self.note(key, self.tell(done, account))
 
     def standing_refunds(self, original: UUID) -> list[Done]:
@@ -325,12 +334,13 @@ class World:
         """Pay a part of a bonus, if it is due, the account may hold it, and a card presents it."""
         assert load.account is not None
         account = self.accounts[load.account]
-        full = account.balance + part.amount > account.terms.limit("balance_max")
+        full = self.is_too_much(Done("bonus"), account, part.amount)
         gone = self.cards[self.newest[load.account]].state == "closed"
         if part.is_resolved or full or gone or part.due_on > self.today:
             return False
         account.counter.begin(self.today)
         self._pay(account, part)
+        account.recover(self.today)
         return True
 
     def expire_lot(self, place: int, no: int) -> bool:
@@ -353,6 +363,7 @@ class World:
         self.resolve(hold, "expired")
         if hold.counted_on is not None:
             account.holder.give_back(hold.counted_on, redeemed=-hold.approved)
+        account.recover(self.today)
         return True
 
     # What staff do to a card.
