@@ -40,7 +40,9 @@ def main(arguments: list[str]) -> NoReturn:
     if not arguments and not run_checks():
         sys.exit(1)
     heading("pytest")
-    pytest = [sys.executable, "-m", "pytest", *(arguments or ["-n", "2", "--dist", "loadfile", "-q"])]
+    # One more worker than processors: much of the time a test waits for a browser, a disk or a kill.
+    workers = str((os.cpu_count() or 1) + 1)
+    pytest = [sys.executable, "-m", "pytest", *(arguments or ["-n", workers, "--dist", "loadfile", "-q"])]
     os.execv(pytest[0], pytest)
 
 
