@@ -11,7 +11,11 @@ from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.install import COMMANDS, HELP
 from terminals.commands import parser
 
-DOCUMENTS = [BASE_FOLDER / "README.md", BASE_FOLDER / "CHANGELOG.md", *sorted(BASE_FOLDER.glob("docs/**/*.md"))]
+DOCUMENTS = [
+    BASE_FOLDER / "README.md",
+    BASE_FOLDER / "CHANGELOG.md",
+    *sorted(BASE_FOLDER.glob("docs/**/*.md")),
+]
 DECISIONS = [path for path in DOCUMENTS if re.match(r"\d{4}-", path.name)]
 TEXTS = {path: path.read_text() for path in DOCUMENTS}
 
@@ -52,7 +56,9 @@ def test_help_names_each_command() -> None:
 
 
 def test_every_decision_is_listed_and_every_number_is_one_decision() -> None:
-    listed = re.findall(r"^- \[(\d{4})\]\(([^)]+)\) (.+)$", (BASE_FOLDER / "docs/adr/README.md").read_text(), re.M)
+    listed = re.findall(
+        r"^- \[(\d{4})\]\(([^)]+)\) (.+)$", (BASE_FOLDER / "docs/adr/README.md").read_text(), re.M
+    )
     titles = [re.match(r"# (\d{4})\.? (.+)", TEXTS[path]) for path in DECISIONS]
     assert listed == [(t[1], path.name, t[2]) for t, path in zip(titles, DECISIONS, strict=True) if t]
     numbers = [path.name[:4] for path in DECISIONS]
@@ -73,7 +79,9 @@ def test_every_decision_that_is_cited_exists(folder: str) -> None:
 
 
 def test_the_glossary_has_each_word_once_in_both_languages() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", TEXTS[BASE_FOLDER / "docs/glossary.md"], re.M)[2:]
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", TEXTS[BASE_FOLDER / "docs/glossary.md"], re.M
+    )[2:]
     words = [word for word, _, _ in rows]
     assert sorted(set(words)) == sorted(words)
     assert len(words) > 100

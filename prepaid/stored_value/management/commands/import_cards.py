@@ -74,7 +74,9 @@ class Command(BaseCommand):
         for fault in faults:
             self.stderr.write(fault)
         if faults:
-            raise CommandError(f"Faults: {len(faults)}, in a file of {made.quantity} lines. Nothing was brought in.")
+            raise CommandError(
+                f"Faults: {len(faults)}, in a file of {made.quantity} lines. Nothing was brought in."
+            )
         paid, bonus = (
             format_amount(Money(minor, program.currency)) for minor in (made.paid_minor, made.bonus_minor)
         )
