@@ -104,10 +104,10 @@ def _newest_posting(terminal_id: UUID, known: Posting = NO_POSTING) -> Posting:
     A sale is one call and no tap: it is looked for here, so that it costs its own commit nothing.
     """
     answers = LedgerAnswer.objects.filter(
-        origin_id=terminal_id, sequence__gt=known[0], presented_id__isnull=False
+        origin_id=terminal_id, sequence__gt=known[0], outcome="approved", presented_id__isnull=False
     )
-    newest = answers.order_by("-sequence").values_list("sequence", "presented_id").first()
-    return newest or NO_POSTING
+    newest = answers.order_by("-sequence").first()
+    return (newest.sequence or 0, newest.presented_id) if newest else NO_POSTING
 
 
 def _told(tap: SeenTap) -> dict[str, object]:

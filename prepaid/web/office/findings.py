@@ -57,7 +57,7 @@ def find_cards(exceptions: Iterable[SettlementException]) -> dict[UUID, Card]:
     The audit names an account, and what belongs to one, by the account's id before a stroke.
     """
     first = {each.pk: each.key.partition("/")[0] for each in exceptions}
-    accounts = {part for part in first.values() if _UUID.fullmatch(part)}
+    accounts = {UUID(part) for part in first.values() if _UUID.fullmatch(part)}
     newest = {
         str(card.account_id): card for card in Card.objects.filter(account__in=accounts).order_by("issued_at")
     }
