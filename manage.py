@@ -29,7 +29,9 @@ def make_tables_where_there_are_none() -> None:
     if os.environ.get("DATABASE_URL") or database.has_tables(database.embedded_cluster()):
         return
     print("Making the tables first.", file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, __file__, "migrate", "--verbosity", "0"], check=True)
+    done = subprocess.run([sys.executable, __file__, "migrate", "--verbosity", "0"])
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 def main() -> None:
@@ -45,9 +47,19 @@ def main() -> None:
             make_tables_where_there_are_none()
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
+
+    from prepaid.runner.environment import SettingError
 
     try:
         execute_from_command_line(sys.argv)
+    except SettingError as error:
+        sys.exit(str(error))
+    except OperationalError as error:
+        # One that a server answered with has a code.
+        if getattr(error.__cause__, "sqlstate", None):
+            raise
+        sys.exit(f"The database does not answer: {str(error).splitlines()[0]}. Nothing was changed.")
     except ImproperlyConfigured as error:
         from prepaid.keys import KeysUnreadable
 

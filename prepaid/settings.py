@@ -13,7 +13,17 @@ from psycopg.conninfo import conninfo_to_dict
 from prepaid.jobs.schedule import BEAT_SCHEDULE
 from prepaid.runner import database
 from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, embedded_url
-from prepaid.runner.environment import BASE_FOLDER, data_folder, flag, number, secret, text, words
+from prepaid.runner.environment import (
+    BASE_FOLDER,
+    SettingError,
+    data_folder,
+    flag,
+    number,
+    secret,
+    text,
+    unusable,
+    words,
+)
 
 BASE_DIR = BASE_FOLDER
 DATA_FOLDER = data_folder()
@@ -27,8 +37,14 @@ def read_or_make_secret_key() -> str:
         return given
     if not DEBUG:
         raise ImproperlyConfigured("DEBUG=0 needs SECRET_KEY or SECRET_KEY_FILE.")
-    DATA_FOLDER.mkdir(parents=True, exist_ok=True)
-    path = DATA_FOLDER / "secret-key"
+    try:
+        return keep_secret_key(DATA_FOLDER / "secret-key")
+    except OSError as error:
+        raise SettingError(unusable(DATA_FOLDER, error)) from error
+
+
+def keep_secret_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         fresh = path.with_name(f"secret-key.{os.getpid()}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

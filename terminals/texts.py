@@ -133,6 +133,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "RTBVUCDLXPQ · N unit · K number",
         "RTBVUCDLXPQ · N 单位 · K 卡号",
     ),
+    "recovered": ("{told} told to the site, {left} still here", "已上报 {told} 笔，剩余 {left} 笔"),
     "too_small": ("The window is too small: 80 x 24 at least.", "窗口太小：至少 80 x 24。"),
 }
 

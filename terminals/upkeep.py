@@ -28,6 +28,7 @@ from terminals.scanners import Scanner, next_code, open_scanner
 from terminals.scanners.typed import TypedScanner
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
+from terminals.texts import text
 
 SCAN_S = 20.0
 TAP_ASKED = Texts(en="Lay the test card on the reader.", zh="请将测试卡放在读卡器上。")
@@ -73,7 +74,8 @@ def recover(options: argparse.Namespace) -> int:
     if options.json:
         print(recovery.as_json(done))
     else:
-        print(f"{done.terminal_id}: {len(done.resolved)} + {len(done.left)}")
+        told = text("recovered", options.lang).format(told=len(done.resolved), left=len(done.left))
+        print(f"{done.terminal_id}: {told}")
         for line in recovery.lines(done, options.lang):
             print(line)
     if done.error is not None:

@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 
 from prepaid.runner.binaries import DatabaseError
 from prepaid.runner.cluster import APP_ROLE, THROWAWAY_PREFIX, Cluster, embedded_url
-from prepaid.runner.environment import BASE_FOLDER, SettingError, data_folder, flag
+from prepaid.runner.environment import BASE_FOLDER, SettingError, data_folder, flag, unusable
 
 KEEPER_EXIT_TIMEOUT_S = 30.0
 
@@ -63,7 +63,7 @@ def start(cluster: Cluster) -> int:
         users = lock(cluster.folder / "users.lock", fcntl.LOCK_SH)
         start_lock = lock(cluster.folder / "start.lock", fcntl.LOCK_EX)
     except OSError as error:
-        raise DatabaseError(f"The data folder cannot be used: {error}.") from error
+        raise DatabaseError(unusable(cluster.folder.parent, error)) from error
     try:
         if not has_keeper(cluster):
             start_keeper(cluster)

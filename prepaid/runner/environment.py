@@ -56,3 +56,8 @@ def secret(name: str) -> str:
 
 def data_folder() -> Path:
     return Path(text("PREPAID_DATA", str(BASE_FOLDER / ".data"))).resolve()
+
+
+def unusable(folder: Path, error: OSError) -> str:
+    """Say that the data cannot be kept there, and what to do."""
+    return f"The data folder {folder} cannot be used ({error.strerror}): choose another --data."

@@ -21,7 +21,7 @@ from prepaid.keys import KeysUnreadable, site_keys
 from prepaid.runner import database, terminal
 from prepaid.runner.binaries import DatabaseError
 from prepaid.runner.children import die_with_parent
-from prepaid.runner.environment import BASE_FOLDER, data_folder
+from prepaid.runner.environment import BASE_FOLDER, data_folder, unusable
 from prepaid.runner.programs import StartError, clock_program, wait_for_web, web_program, worker_program
 from prepaid.runner.supervisor import ChildEnded, StopRequested, Supervisor, on_signals, request_stop
 from prepaid.runner.translations import compile_translations
@@ -76,8 +76,11 @@ def run_site(choices: Choices) -> int:
 
 def claim_data_folder() -> None:
     """Refuse a second site on the same data. The lock goes with this, however it ends."""
-    data_folder().mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(data_folder() / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data_folder().mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_folder() / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DatabaseError(unusable(data_folder(), error)) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

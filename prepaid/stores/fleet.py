@@ -80,11 +80,12 @@ def list_strips(terminals: Sequence[Terminal], at: datetime) -> dict[UUID, Strip
 def _strip(terminal: Terminal, pulses: dict[datetime, TerminalPulse], begin: datetime) -> Strip:
     slots = [begin + SLOT * number for number in range(CELLS * SLOTS_PER_CELL)]
     first = slot_of(terminal.enrolled_at)
+    # The five minutes that have just begun are not silent yet.
+    lived = [slot for slot in slots if slot >= first and (slot in pulses or slot != slots[-1])]
     cells: list[Cell] = []
     for number in range(CELLS):
-        of_cell = [slot for slot in slots[number * SLOTS_PER_CELL :][:SLOTS_PER_CELL] if slot >= first]
+        of_cell = [slot for slot in slots[number * SLOTS_PER_CELL :][:SLOTS_PER_CELL] if slot in lived]
         cells.append(_cell([pulses.get(slot) for slot in of_cell]))
-    lived = [slot for slot in slots if slot >= first]
     heard = sum(slot in pulses for slot in lived)
     return Strip(cells=cells, online_share=heard / len(lived) if lived else None)
 

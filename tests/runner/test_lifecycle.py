@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -167,6 +168,32 @@ def test_a_taken_port_is_refused_in_a_sentence(running: Site, make_site: MakeSit
     assert second.output() == (
         f"Port {running.port} on 127.0.0.1 cannot be used (Address already in use): choose a --port.\n"
     )
+
+
+@pytest.mark.parametrize("words", [[], ["manage", "check"]])
+def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "data").touch()
+    done = Site(tmp_path / "data").run(*words)
+    assert done.returncode == 1
+    said = r"The data folder \S+/data cannot be used \([^)]+\): choose another --data\.\n"
+    assert re.fullmatch(said, done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("pool", "sentence"),
+    [
+        ("many", "DATABASE_POOL must be a whole number, not 'many'."),
+        ("0", "The database does not answer: "),
+    ],
+)
+def test_what_a_setting_names_and_is_not_there_gets_a_sentence(
+    tmp_path: Path, pool: str, sentence: str
+) -> None:
+    nowhere = {"SECRET_KEY": "x", "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = Site(tmp_path / "data").run("manage", "showmigrations", DATABASE_POOL=pool, **nowhere)
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_real_site_without_a_database_of_its_own_is_refused(make_site: MakeSite) -> None:

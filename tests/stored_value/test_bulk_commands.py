@@ -59,9 +59,9 @@ def test_faults_are_told_line_by_line_and_nothing_comes_in(shop: Shop, tmp_path:
     out, err = run("import_cards", file, "--program", shop.program.code, "--by", hire(shop).code)
     assert out == ""
     assert err.splitlines() == [
-        "line 3: balance: amount_invalid x",
-        "line 4: external_id: twice 2",
-        "2 faults in 3 lines. Nothing was brought in.",
+        "line 3: balance: Not an amount: digits, and at most the decimals of the currency after a point. x",
+        "line 4: external_id: It stands on an earlier line already; which one, is shown beside. 2",
+        "Faults: 2, in a file of 3 lines. Nothing was brought in.",
     ]
     assert figures() == before
 

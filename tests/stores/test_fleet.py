@@ -94,8 +94,8 @@ def test_the_strip_tells_online_slow_attention_offline_and_what_was_before() -> 
     assert len(strip.cells) == CELLS
     assert strip.cells[:6] == ["before", "before", "online", "slow", "attention", "offline"]
     assert set(strip.cells[5:]) == {"offline"}
-    # 18 of the 276 slots since it was enrolled.
-    assert strip.online_share == 18 / 276
+    # 18 of the slots since it was enrolled, but for the one that has just begun.
+    assert strip.online_share == 18 / 275
 
 
 def test_one_missed_slot_of_six_leaves_half_an_hour_online_and_three_do_not() -> None:
@@ -121,3 +121,16 @@ def test_old_heartbeats_and_faults_are_swept_and_young_ones_stay() -> None:
 
     assert TerminalPulse.objects.filter(terminal=terminal).count() == 1
     assert TerminalFault.objects.filter(terminal=terminal).count() == 1
+
+
+def test_the_five_minutes_that_have_just_begun_are_not_silent(db: None) -> None:
+    terminal = open_shop().terminal
+    Terminal.objects.filter(pk=terminal.pk).update(enrolled_at=NOON - timedelta(minutes=10))
+    terminal.refresh_from_db()
+    for minutes in (10, 5):
+        beat(terminal, NOON - timedelta(minutes=minutes))
+
+    strip = list_strips([terminal], NOON)[terminal.pk]
+
+    assert strip.online_share == 1
+    assert strip.cells[-1] == "online"

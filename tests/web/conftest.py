@@ -78,10 +78,9 @@ class Desk:
         return answer.id
 
     def redeem_at_the_terminal(self, made: IssuedCard, amount: int) -> UUID:
-        """Redeem as the paired terminal does, with the tap that the counter hears of."""
+        """Redeem as the paired terminal does: one call, without an inquiry, so no tap is told."""
         answer = redeem(self.shop.request(**self._now()), at_the_desk(made.card.id), Money(amount, "CNY"))
         assert answer.approved
-        self.tap(made)
         return answer.id
 
     def tap(self, made: IssuedCard | None, *, lookup: bytes | None = None, method: str = "sun") -> Tap:

@@ -44,3 +44,14 @@ def test_a_cashier_resolves_nothing(desk: Desk) -> None:
     assert desk.client().post(f"/office/exceptions/{found.id}", {"note": "mine"}).status_code == 403
     found.refresh_from_db()
     assert found.resolved_at is None
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_linked"), [("", True), ("/1", True), ("/7/2 and more", True), ("x", False)]
+)
+def test_a_finding_about_an_account_leads_to_its_card(manager: Desk, behind: str, is_linked: bool) -> None:
+    card = manager.issue(balance=100).card
+    key = f"{card.account_id}{behind}"
+    record([Finding(kind="chain_verifies", subject="lot", key=key, found="x")], at=timezone.now())
+    page = manager.client().get("/office/exceptions").content.decode()
+    assert (f'<a href="/counter/{card.id}">{card.number_masked}</a>' in page) is is_linked

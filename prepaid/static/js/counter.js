@@ -243,6 +243,13 @@ function onTap(tap) {
   }
 }
 
+// A sale at the terminal: shown where its card is open, or nothing is.
+function onPosted(card) {
+  if (isDrawerOpen() || waiting) return;
+  if (card === openCard() && isBusy()) refresh();
+  else if (card === openCard() || (!openCard() && !isBusy())) goToCard(card);
+}
+
 // The same card moved elsewhere while something is typed or armed here: new figures, nothing thrown away.
 function refresh() {
   const values = Object.fromEntries(new FormData(form));
@@ -263,7 +270,7 @@ listen(form.dataset, onTap, (state) => {
   pill.dataset.stream = state;
   const says = document.getElementById("pill-says");
   says.textContent = says.dataset[state];
-});
+}, onPosted);
 
 if (isArmed()) armedAt = performance.now();
 if (q.value) q.select();

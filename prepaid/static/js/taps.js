@@ -1,9 +1,9 @@
-// Taps at the paired terminal: a stream while the page is in sight, a question each second while the stream is cut.
+// Taps and sales at the paired terminal: a stream while the page is in sight, a question each second while the stream is cut.
 
 const POLL_MS = 1000;
 const AGAIN_MS = 5000;
 
-export function listen({ taps, latest, after }, onTap, onState = () => {}) {
+export function listen({ taps, latest, after }, onTap, onState = () => {}, onPosted = () => {}) {
   if (!taps) return;
   let last = Number(after) || 0;
   let source = null;
@@ -46,6 +46,7 @@ export function listen({ taps, latest, after }, onTap, onState = () => {}) {
       onState("open");
     };
     source.addEventListener("tap", (event) => hear(JSON.parse(event.data)));
+    source.addEventListener("posted", (event) => onPosted(JSON.parse(event.data).card));
     source.onerror = () => {
       onState("closed");
       polling ??= setInterval(poll, POLL_MS);

@@ -38,16 +38,6 @@ STATES = {
     "issued": "issued", "inactive": "issued", "未激活": "issued",
 }  # fmt: skip
 # Why no line of a file can be read at all.
-FILE_FAULTS = {
-    "too_large": "The file is larger than 20 MB.",
-    "encoding_unknown": "The file is neither UTF-8 nor GB 18030 text.",
-    "broken_quotes": "A quotation mark is open; it begins before line",
-    "column_unknown": "The heading names a column that is not known:",
-    "column_twice": "The heading names a column twice:",
-    "columns_missing": "The heading needs balance, and number or external_id.",
-    "too_many_lines": "The file has more lines than one import may have:",
-    "no_lines": "The file has no lines below its heading.",
-}
 VALUE_SHOWN = 80
 FILE_BYTES_MAX = 20_000_000
 _NAME_OF = {title: name for name, titles in COLUMNS.items() for title in titles}

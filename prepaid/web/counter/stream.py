@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from prepaid.cards.models import Card
+from prepaid.ledger.models import LedgerAnswer
 from prepaid.stores.models import Tap
 from prepaid.stores.taps import SeenTap, listen_taps
 from prepaid.web.access import Place, StaffRequest, at_a_till
@@ -23,6 +24,9 @@ from prepaid.web.access import Place, StaffRequest, at_a_till
 KEEP_ALIVE_S = 1.0
 # The browser connects again by itself; a stream whose end nobody noticed holds its thread no longer.
 STREAM_S_MAX = 600.0
+# A sequence of the terminal, and the card.
+Posting = tuple[int, UUID | None]
+NO_POSTING: Posting = (0, None)
 
 
 @never_cache
@@ -76,16 +80,34 @@ def _newest_tap(place: Place) -> Tap | None:
 def _events(terminal_id: UUID, after_id: int | None) -> Iterator[str]:
     until = time.monotonic() + STREAM_S_MAX
     yield "retry: 1000\n\n"
+    known = _newest_posting(terminal_id)
     for tap in listen_taps(terminal_id, after_id=after_id, keep_alive_s=KEEP_ALIVE_S):
-        if tap is None:
-            yield ": still here\n\n"
-        else:
-            told = json.dumps(_told(tap))
-            # The stream lasts for hours; the thread's own connection goes back after each look.
+        told = _told(tap) if tap else None
+        newest = max(known, _newest_posting(terminal_id, known), key=lambda posting: posting[0])
+        # The stream lasts for hours; the thread's own connection goes back after each look.
+        if not connection.in_atomic_block:
             connection.close()
-            yield f"id: {tap.id}\nevent: tap\ndata: {told}\n\n"
+        if tap:
+            yield f"id: {tap.id}\nevent: tap\ndata: {json.dumps(told)}\n\n"
+        if newest != known:
+            yield f"event: posted\ndata: {json.dumps({'card': str(newest[1])})}\n\n"
+        elif not tap:
+            yield ": still here\n\n"
+        known = newest
         if time.monotonic() > until:
             return
+
+
+def _newest_posting(terminal_id: UUID, known: Posting = NO_POSTING) -> Posting:
+    """Give the last sale with a card at the terminal after the known one; NO_POSTING where there is none.
+
+    A sale is one call and no tap: it is looked for here, so that it costs its own commit nothing.
+    """
+    answers = LedgerAnswer.objects.filter(
+        origin_id=terminal_id, sequence__gt=known[0], outcome="approved", presented_id__isnull=False
+    )
+    newest = answers.order_by("-sequence").first()
+    return (newest.sequence or 0, newest.presented_id) if newest else NO_POSTING
 
 
 def _told(tap: SeenTap) -> dict[str, object]:

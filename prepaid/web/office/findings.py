@@ -5,13 +5,16 @@ Knows words; what was found is kept by settlement, and shown as it is kept where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
+from prepaid.cards.models import Card
 from prepaid.money import Money, format_amount
 from prepaid.settlement.kinds import (
     ADVICES,
@@ -39,12 +42,26 @@ TYPES = {
     "reversal": gettext_lazy("Reversal"),
 }
 SEQUENCES_SHOWN = 10
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def say(exception: SettlementException) -> list[str]:
     """Say what was found, a sentence a line."""
     sayer = _SAYERS.get(exception.kind)
     return [exception.found] if sayer is None or not exception.detail else sayer(exception.detail)
+
+
+def find_cards(exceptions: Iterable[SettlementException]) -> dict[UUID, Card]:
+    """Give the newest card of the account that an exception is about, by the exception's id.
+
+    The audit names an account, and what belongs to one, by the account's id before a stroke.
+    """
+    first = {each.pk: each.key.partition("/")[0] for each in exceptions}
+    accounts = {UUID(part) for part in first.values() if _UUID.fullmatch(part)}
+    newest = {
+        str(card.account_id): card for card in Card.objects.filter(account__in=accounts).order_by("issued_at")
+    }
+    return {pk: newest[part] for pk, part in first.items() if part in newest}
 
 
 def _difference(detail: Mapping[str, Any]) -> list[str]:

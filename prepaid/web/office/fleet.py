@@ -298,12 +298,14 @@ def rank(rows: list[Ranked], dimension: Dimension) -> list[RankedLine]:
     ]
 
 
-def described(faults: object) -> list[tuple[TerminalFault, str, str]]:
-    """Give faults with what each means, in the reader's language, and its tone."""
-    rows: list[tuple[TerminalFault, str, str]] = []
+def described(faults: object) -> list[tuple[TerminalFault, str, str, str]]:
+    """Give faults with what each means, in the reader's language, its tone, and what else was told of it."""
+    rows: list[tuple[TerminalFault, str, str, str]] = []
     for fault in faults:  # type: ignore[attr-defined]
         cause = cause_of(fault.code)
-        rows.append((fault, in_language(cause.text), "bad" if cause.severity >= 3 else "warn"))
+        # A decline tells its own sentence, in the terminal's language.
+        detail = "" if fault.detail.startswith((cause.text.en, cause.text.zh)) else fault.detail
+        rows.append((fault, in_language(cause.text), "bad" if cause.severity >= 3 else "warn", detail))
     return rows
 
 

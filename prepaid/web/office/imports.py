@@ -25,6 +25,7 @@ from prepaid.identifiers import uuid7
 from prepaid.stored_value.approvals.bulk import ask_for_import, bulk_import_of, list_waiting
 from prepaid.stored_value.bulk.batch_file import is_waiting
 from prepaid.stored_value.bulk.errors import BulkRefused, FileUnreadable
+from prepaid.stored_value.bulk.fault_words import FAULTS, FILE_FAULTS
 from prepaid.stored_value.bulk.imports import check_import, undo_import
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
@@ -40,7 +41,6 @@ from prepaid.web.office.bulk_lines import (
     page_of_lines,
     till_of,
 )
-from prepaid.web.office.import_faults import FAULTS, FILE_FAULTS
 
 IMPORTS_PER_PAGE = 25
 FAULTS_PER_PAGE = 100

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from prepaid.cards.models import Card
 from prepaid.settlement.errors import ResolutionRefused
 from prepaid.settlement.exceptions import list_open, list_resolved, resolve
 from prepaid.settlement.kinds import kind_of
@@ -25,7 +26,7 @@ from prepaid.settlement.models import SettlementException
 from prepaid.settlement.runs import find_health
 from prepaid.stores.models import Staff
 from prepaid.web.access import StaffRequest, in_the_office
-from prepaid.web.office.findings import say
+from prepaid.web.office.findings import find_cards, say
 from prepaid.web.office.jobs import describe
 
 EXCEPTIONS_PER_PAGE = 25
@@ -33,11 +34,12 @@ EXCEPTIONS_PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An exception with the title of its kind, and what it says."""
+    """An exception with the title of its kind, what it says, and the card to look at, where there is one."""
 
     row: SettlementException
     title: str | Promise
     lines: list[str]
+    card: Card | None
 
 
 @never_cache
@@ -48,7 +50,8 @@ def exceptions(request: StaffRequest, staff: Staff) -> HttpResponse:
     resolved = request.GET.get("show") == "resolved"
     listed = list_resolved() if resolved else list_open()
     page = Paginator(listed, EXCEPTIONS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [Listed(row, kind_of(row.kind).title, say(row)) for row in page.object_list]
+    cards = find_cards(page.object_list)
+    rows = [Listed(row, kind_of(row.kind).title, say(row), cards.get(row.pk)) for row in page.object_list]
     context = {
         "rows": rows,
         "page": page,

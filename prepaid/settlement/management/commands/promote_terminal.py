@@ -35,7 +35,8 @@ class Command(BaseCommand):
         if options["standby"]:
             spares = [spare for spare in spares if spare.name == options["standby"]]
         if len(spares) != 1:
-            raise CommandError(f"{len(spares)} spares answer to that: name one with --standby.")
+            said = f"{len(spares)} spares answer to that" if spares else "There is no such spare"
+            raise CommandError(f"{said}: enrol one, or name it with --standby. Nothing was changed.")
         try:
             promoted = promote(
                 spares[0].id,

@@ -17,8 +17,8 @@ from prepaid.money import Money, format_amount
 from prepaid.stored_value.approvals.bulk import ask_for_import
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.bulk.errors import FileUnreadable
+from prepaid.stored_value.bulk.fault_words import FAULTS, FILE_FAULTS
 from prepaid.stored_value.bulk.imports import check_import, run_chunk
-from prepaid.stored_value.bulk.reading import FILE_FAULTS
 from prepaid.stored_value.management.commands.issue_card import (
     find_manager,
     find_program,
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             except RuleRefused as error:
                 raise CommandError(f"{error} Nothing was brought in.") from error
             faults = [
-                f"line {fault.line}: {fault.column}: {fault.code} {fault.value}"
+                f"line {fault.line}: {fault.column}: {FAULTS[fault.code]} {fault.value}".rstrip()
                 for fault in made.faults.all()
             ]
             if options["dry_run"]:
@@ -74,7 +74,9 @@ class Command(BaseCommand):
         for fault in faults:
             self.stderr.write(fault)
         if faults:
-            raise CommandError(f"{len(faults)} faults in {made.quantity} lines. Nothing was brought in.")
+            raise CommandError(
+                f"Faults: {len(faults)}, in a file of {made.quantity} lines. Nothing was brought in."
+            )
         paid, bonus = (
             format_amount(Money(minor, program.currency)) for minor in (made.paid_minor, made.bonus_minor)
         )

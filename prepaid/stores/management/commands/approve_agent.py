@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from prepaid.stores.attestation import approve_agent, list_approved
+from prepaid.stores.management.commands.enrolment_code import find_store
 from prepaid.stores.models import Terminal
 
 
@@ -20,15 +21,17 @@ class Command(BaseCommand):
         parser.add_argument("--agent", metavar="VERSION", required=True, help="the agent's version")
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--hash", help="the hash of its files")
-        which.add_argument("--terminal", metavar="ID", help="take the hash that this terminal told last")
+        which.add_argument("--terminal", metavar="NAME", help="take the hash that this terminal told last")
+        parser.add_argument("--store", metavar="CODE", help="the terminal's; else the first one")
         parser.add_argument("--by", default="command line", help="who approves it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         version, files_hash = options["agent"], options["hash"]
         if options["terminal"]:
-            terminal = Terminal.objects.filter(pk=options["terminal"]).first()
-            if terminal is None or terminal.agent_version != version or not terminal.files_hash:
-                raise CommandError(f"No terminal of agent {version} has told a hash under that id.")
+            named = Terminal.objects.filter(store=find_store(options["store"]), name=options["terminal"])
+            terminal = named.filter(agent_version=version).exclude(files_hash="").first()
+            if terminal is None:
+                raise CommandError(f"No terminal {options['terminal']} of agent {version} has told a hash.")
             files_hash = terminal.files_hash
         approve_agent(version, files_hash, actor=options["by"], at=timezone.now())
         self.stdout.write(json.dumps({"agent": version, "approved": list_approved(version)}))

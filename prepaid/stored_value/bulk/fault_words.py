@@ -1,4 +1,4 @@
-"""The faults of an import's file in words. The codes are those of stored_value/bulk/reading.py."""
+"""The faults of an import's file in words. The codes are those of reading.py."""
 
 from __future__ import annotations
 
