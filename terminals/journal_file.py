@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from terminals.errors import JournalError
+from terminals.errors import JournalError, OutcomeUnkept
 
 SCHEMA_VERSION = 2
 SECRET_BYTES = 32
@@ -83,6 +83,19 @@ class JournalFile:
 
     def _change(self, statement: str, values: tuple[Any, ...]) -> None:
         with self._atomic() as database:
+            database.execute(statement, values)
+
+    @contextmanager
+    def _noting(self) -> Iterator[sqlite3.Connection]:
+        """Change what is known of a transaction, in one commit; OutcomeUnkept where that cannot be kept."""
+        try:
+            with self._atomic() as database:
+                yield database
+        except JournalError as error:
+            raise OutcomeUnkept(error.code, error.detail) from error
+
+    def _note(self, statement: str, values: tuple[Any, ...]) -> None:
+        with self._noting() as database:
             database.execute(statement, values)
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ Knows how the parts are made from the state folder; must not know who uses them.
 from __future__ import annotations
 
 import base64
+import contextlib
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,7 +20,7 @@ from terminals import __version__, attestation, card_steps, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
 from terminals.conversations import card_to_present, meet
-from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
+from terminals.errors import ConnectionFault, JournalError, Refused, StateError, TerminalError
 from terminals.heartbeat import tell_health
 from terminals.journal import Entry, Journal
 from terminals.presenting import Presented
@@ -216,16 +217,21 @@ class Terminal:
             raise StateError("terminal_standby", "not promoted")
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
-        """Note a fault for the next heartbeat."""
-        self.journal.record_fault(
-            messages.Fault(
-                code=code[:32],
-                at=datetime.now(UTC),
-                entry=entry,
-                operator=self.operator,
-                detail=detail[:500] or None,
-            )
+        """Note a fault for the next heartbeat, if the journal can keep it: what came of a sale goes first."""
+        fault = messages.Fault(
+            code=code[:32],
+            at=datetime.now(UTC),
+            entry=entry,
+            operator=self.operator,
+            detail=detail[:500] or None,
         )
+        with contextlib.suppress(JournalError):
+            self.journal.record_fault(fault)
+
+    def note_shown(self, entry_id: UUID) -> None:
+        """Note that the person has seen an outcome, where the journal can keep it."""
+        with contextlib.suppress(JournalError):
+            self.journal.mark_shown(entry_id)
 
     def __enter__(self) -> Self:
         return self

@@ -42,6 +42,7 @@ TABLE: list[tuple[str, Scheme, str | None, str | None]] = [
     ("8600123456789013", "card_number", "CODE-CHK-01", None),
     ("8600123456789021", "card_number", "CODE-CHK-01", None),
     ("86001234", "card_number", "CODE-CHK-01", None),
+    ("8600123456789012" + " " * 500 + "7", "unknown", "CODE-STD-01", None),
     ("87001234567890123458", "card_code", None, None),
     ("87001234567890123459", "card_code", "CODE-CHK-01", None),
     ("8700123456789012345", "card_code", "CODE-CHK-01", None),
