@@ -61,7 +61,7 @@ def present(
         return Presented(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
     if options.qr:
         return Presented(messages.QrCard(code=options.qr, pin=pin or None, entry="keyed"))
-    if options.code:
+    if options.code is not None:
         text = sys.stdin.readline() if options.code == "-" else options.code
         return Presented(card_of(text, entry="scan", pin=pin or None))
     with contextlib.suppress(ConnectionFault, Refused):
