@@ -29,6 +29,9 @@ from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
 
+# What the site answers to every call of a terminal that may not work; a heartbeat that it takes ends it.
+LOCKS = {"SW-TAMP-01", "terminal_retired"}
+
 
 class Terminal:
     """An enrolled terminal. Whoever opens it to write holds the agent lock."""
@@ -52,6 +55,7 @@ class Terminal:
             timeouts=timeouts,
             last_address=folder.site_notes().address,
         )
+        self.connection.on_refused = self._keep_lock
         self.site = Site(self.connection)
         self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
         self.stand_in = StandIn(folder, self.journal)
@@ -155,6 +159,12 @@ class Terminal:
         self.transactions.upload()
         self.keep_ready(heard)
         return heard
+
+    def _keep_lock(self, refusal: Refused) -> None:
+        """Keep for when the site cannot be reached that it lets this terminal do nothing more."""
+        notes = self.folder.site_notes()
+        if refusal.code in LOCKS and not notes.locked:
+            self.folder.save_site_notes(msgspec.structs.replace(notes, locked=True))
 
     def _hear(self, reader_code: str | None, scanner_code: str | None) -> messages.HeartbeatAnswer:
         heard = tell_health(
