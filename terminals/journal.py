@@ -238,9 +238,9 @@ class Journal(FaultLog):
         return self._entries("order by sequence desc limit ?", (count,))
 
     def find_last_undoable(self) -> Entry | None:
-        """Give the newest approved redeem or load of the open batch that no void or reversal has undone."""
+        """Give the newest approved redeem, load or capture of the open batch that nothing has undone."""
         since = "sequence > (select coalesce(max(last_sequence), 0) from batch)"
-        return self._last(f"type in ('redeem', 'load') and {since}", ended_by="'void', 'reversal'")
+        return self._last(f"type in ('redeem', 'load', 'capture') and {since}", ended_by="'void', 'reversal'")
 
     def find_last_hold(self) -> Entry | None:
         """Give the newest approved hold that this terminal has not seen the end of; it may have expired."""

@@ -19,7 +19,7 @@ from terminals.terminal import Terminal
 from tests.terminals.offline import allow
 from tests.terminals.recording_site import RecordingSite
 
-QR = ("--qr", "8712 3456 7890 1234 5678")
+QR = ("--qr", "8712 3456 7890 1234 5677")
 COMMITS_MAX = 12
 
 
