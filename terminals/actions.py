@@ -304,8 +304,9 @@ def _catch_up(till: Terminal, reason: str | None = None) -> None:
         if reason == "credential_refused":
             # A floor of the challenge may be new: the next tap has to meet it.
             till.learn_policy()
+        heard = till.tell_health_if_due()
         till.transactions.upload(UPLOADS_AFTER_A_SALE)
-        till.keep_ready()
+        till.keep_ready(heard)
     except TerminalError as fault:
         # The sale was told already: a full disk must not tell another story.
         till.record_fault(fault.code, fault.detail)

@@ -21,7 +21,7 @@ from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
 from terminals.conversations import card_to_present, meet
 from terminals.errors import ConnectionFault, JournalError, Refused, StateError, TerminalError
-from terminals.heartbeat import tell_health
+from terminals.heartbeat import INTERVAL_S, tell_health
 from terminals.journal import Entry, Journal
 from terminals.presenting import Presented
 from terminals.site import Site
@@ -159,6 +159,16 @@ class Terminal:
         self.transactions.upload()
         self.keep_ready(heard)
         return heard
+
+    def tell_health_if_due(self) -> messages.HeartbeatAnswer | None:
+        """Tell the site how this terminal is, unless it heard so within the last minute; faults with it.
+
+        For commands, which have no clock of their own and say nothing of reader and scanner.
+        """
+        seen_at = self.folder.site_notes().seen_at
+        if seen_at is not None and (now() - seen_at).total_seconds() < INTERVAL_S:
+            return None
+        return self._hear(None, None)
 
     def _keep_lock(self, refusal: Refused) -> None:
         """Keep for when the site cannot be reached that it lets this terminal do nothing more."""

@@ -179,6 +179,18 @@ def test_a_pin_can_come_from_standard_input(
     assert json.loads(site.sent()[0].body)["card"]["pin"] == "493817"
 
 
+def test_a_terminal_that_only_obeys_commands_is_heard_of_once_a_minute(
+    agent: Agent, site: RecordingSite
+) -> None:
+    agent.run("redeem", "--amount", "1", "--qr", "1")
+    for amount in ("1", "2"):
+        agent.run("redeem", "--amount", amount, *CARD)
+
+    [heartbeat] = site.heartbeats
+    assert [(fault["code"], fault["entry"]) for fault in heartbeat["faults"]] == [("CODE-CHK-01", "keyed")]
+    assert heartbeat["files_hash"]
+
+
 def test_a_sale_is_voided_by_its_reference(agent: Agent, site: RecordingSite) -> None:
     _, sale = agent.json("redeem", "--amount", "12.50", *CARD)
     agent.json("redeem", "--amount", "1", *CARD)
