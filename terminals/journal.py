@@ -282,10 +282,8 @@ class Journal(FaultLog):
     def find_untold_batch(self) -> Batch | None:
         """Give a batch whose answer never came: it is told again, byte for byte, before a new one."""
         rows = self._rows("select first_sequence, last_sequence, body from batch where answer is null", ())
-        batches = (
-            Batch(first_sequence=row[0], last_sequence=row[1], body=row[2], answer=None) for row in rows
-        )
-        return next(batches, None)
+        found = [Batch(first_sequence=r[0], last_sequence=r[1], body=r[2], answer=None) for r in rows]
+        return found[0] if found else None
 
     def mark_batch_closed(self, first: int, raw: bytes) -> None:
         """Store the site's comparison of a batch."""

@@ -64,12 +64,14 @@ def record_items(
 
 
 def _unrecorded(origin: Origin, message: messages.Transaction, code: str) -> Unrecorded:
-    has_amount = isinstance(message, messages.Redeem | messages.Load)
+    amount = None
+    if isinstance(message, messages.Redeem | messages.Load):
+        amount = Money(message.amount, message.currency)
     return Unrecorded(
         id=message.id,
         terminal_id=origin.id,
         type=message.__struct_config__.tag,  # type: ignore[arg-type]
-        amount=Money(message.amount, message.currency) if has_amount else None,
+        amount=amount,
         occurred_at=message.occurred_at,
         code=code,
     )
