@@ -18,7 +18,7 @@ from prepaid.runner.translations import compile_translations
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # The daemon, a driver whose card is a socket, and what the library is compiled with.
-PCSC_PACKAGES = ("pcscd", "vsmartcard-vpcd", "libpcsclite-dev", "gcc", "libc6-dev")
+PCSC_PACKAGES = ("pcscd", "vsmartcard-vpcd", "libpcsclite-dev", "gcc", "libc6-dev", "python3-dev")
 PCSC_LOCK = "terminals/requirements-pcsc.txt"
 LOCALE_FOLDER = BASE_FOLDER / "locale"
 MAKE_MESSAGES = ["makemessages", "--locale", "zh_Hans", "--no-location", "--no-obsolete", "--no-wrap"]

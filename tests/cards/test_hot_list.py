@@ -14,8 +14,9 @@ from prepaid.cards.hot_list import hot_list_version, list_changes
 from prepaid.cards.lifecycle import Change, change_state
 from prepaid.cards.models import Card, Credential
 from prepaid.keys import FINGERPRINT_BYTES, site_keys
+from prepaid.stored_value.approvals.payloads import Unblock
 from tests.shop import HeldCard, Shop, open_shop
-from tests.stored_value.people import may_unblock
+from tests.stored_value.people import asked_by, hire
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -44,8 +45,8 @@ def test_a_blocked_card_comes_on_the_list_and_leaves_it_when_unblocked(shop: Sho
 
     change(held, "block", shop)
     blocked = list_changes(before)
-    may_unblock(shop, held.card.id)
-    change(held, "unblock", shop)
+    asked = Unblock(card_id=held.card.id, balance_minor=0, currency="CNY")
+    assert asked_by(hire(shop), asked).is_executed
     unblocked = list_changes(blocked.version)
 
     assert (blocked.full, fingerprint in blocked.added, blocked.removed) == (False, True, [])

@@ -19,7 +19,7 @@ import pytest
 
 from tests.journey.running import ROOT, RunningSite, own_environment
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 REDEEMS = 200
 KILLS = {"agent": 8, "web": 3, "database": 4}
 # The web server gives up when a worker dies again this soon after it was started anew.

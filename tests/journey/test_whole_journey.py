@@ -19,7 +19,7 @@ from tests.journey.cutting import CuttingProxy
 from tests.journey.running import ROOT, RunningSite, own_environment
 from tests.web.conftest import DESK, WAIT_MS
 
-pytestmark = [pytest.mark.journey, pytest.mark.browser]
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.long]
 # The fifth virtual cards and those before are issued by the demonstration; the sixth is blank.
 BLANK = "6"
 LONG_MS = 30_000

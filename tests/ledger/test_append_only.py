@@ -195,7 +195,9 @@ def test_a_shortfall_only_comes_back(table_owner: Owner, change: str) -> None:
         assert caught.value.sqlstate in {"PC900", "23514"}
 
 
-def test_of_the_ledger_itself_the_application_may_call_five_functions_that_write(shop: Shop) -> None:
+def test_of_the_ledger_itself_the_application_may_call_five_functions_and_a_lock(
+    shop: Shop,
+) -> None:
     """None of them takes what it writes on trust: posting belongs to the functions of stored value."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -207,6 +209,7 @@ def test_of_the_ledger_itself_the_application_may_call_five_functions_that_write
         "ledger_expire_hold",
         "ledger_expire_lot",
         "ledger_fold_outbox",
+        "ledger_lock_account",
         "ledger_open_account",
         "ledger_open_general_account",
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.runner.sites import READY, Site, wait_until
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
 # Where the demonstration and its terminal add nothing to what is tested, they are left out for speed.
 BARE = "--no-demo"

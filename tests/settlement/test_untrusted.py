@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from prepaid.cards.hot_list import hot_list_version
-from prepaid.cards.lifecycle import change_state
-from prepaid.cards.models import Card, CardEvent, Credential
+from prepaid.cards.models import Card, CardEvent, Credential, Program
 from prepaid.settlement.exceptions import list_open, resolve
+from prepaid.stored_value.approvals.payloads import Unblock
 from prepaid.stored_value.issue import IssuedCard
 from terminals.conversations import prove
 from terminals.errors import Refused
@@ -21,6 +21,7 @@ from terminals.simulator.ntag424 import Ntag424
 from tests.api.conftest import Till, stored
 from tests.cardtable import Desk, fresh_idm, open_desk
 from tests.shop import assert_ledger_is_clean, open_shop
+from tests.stored_value.people import asked_by, hire
 
 Given = tuple[Desk, IssuedCard, Ntag424]
 
@@ -182,7 +183,9 @@ def test_card_that_a_person_let_run_again_is_not_blocked_by_a_repeat(given: Give
     assert desk.till.post(body).json()["reason"] == "credential_replayed"
     found = list_open().get(key=str(issued.card.id))
     resolve(found.id, actor="manager", note="the holder was shown it", at=at)
-    change_state(issued.card.id, "unblock", actor="manager", at=at, reason="seen")
+    Program.objects.filter(pk=issued.card.program_id).update(unblock_alone_max=None)
+    unblock = Unblock(card_id=issued.card.id, balance_minor=0, currency="CNY")
+    assert asked_by(hire(desk.till.shop), unblock).is_executed
 
     assert desk.till.post(body).status == 200
 

@@ -192,14 +192,14 @@ def test_above_the_amount_nothing_happens_before_another_manager_approves(
 
     assert asked.is_pending
     assert (look(), figures()) == (stood, moved)
-    [waiting] = list_pending(timezone.now())
+    waiting = list_pending(timezone.now()).get(pk=asked.approval.id)
     assert waiting.asked == payload
 
     done = approve(asked.approval.id, staff=second, at=timezone.now())
 
     assert done.is_executed
     assert look() == after(BOUND + 1)
-    [kept] = list_decided()
+    kept = list_decided().get(pk=asked.approval.id)
     assert (kept.verdict, kept.asked_by, kept.decided_by) == ("approved", asker.code, second.code)
     assert_ledger_is_clean()
 
@@ -295,7 +295,7 @@ def test_limits_rules_and_returns_are_asked_for_by_managers(shop: Shop) -> None:
     for payload in (limit_of(shop, 1), return_of(held)):
         with pytest.raises(RoleLacking):
             asked_by(cashier, payload)
-    assert not Approval.objects.exists()
+    assert not Approval.objects.filter(asked_by_user=cashier.user_id).exists()
 
 
 def test_nobody_approves_what_they_asked(shop: Shop, asker: Staff) -> None:
@@ -321,7 +321,7 @@ def test_nothing_is_asked_without_a_reason_and_nothing_unknown_is_decided(shop: 
         asked_by(asker, adjust_of(shop.card(), 5), reason=" ")
     with pytest.raises(ApprovalNotFound):
         approve(uuid7(), staff=asker, at=timezone.now())
-    assert not Approval.objects.exists()
+    assert not Approval.objects.filter(asked_by_user=asker.user_id).exists()
 
 
 def test_a_repeat_of_asking_is_the_same_request_and_carried_out_once(shop: Shop, asker: Staff) -> None:

@@ -1,13 +1,14 @@
-"""The rules of the law where value comes on a card without a load, and where it is paid back."""
+"""The rules of the law where value comes without a load, where it is paid back, and of lost cards."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from prepaid.cards.models import Card
+from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value.answers import Answer
@@ -18,13 +19,15 @@ from prepaid.stored_value.cash_out import cash_out
 from prepaid.stored_value.move import merge, move
 from prepaid.stored_value.quotes.choices import choose, find_choice, pay_choice
 from prepaid.stored_value.quotes.quote import quote_return
+from prepaid.stored_value.replace import replace
 from prepaid.stored_value.return_card import return_card
 from prepaid.stored_value.undo import void
 from tests.shop import HeldCard, Shop, assert_ledger_is_clean, figures
 from tests.stored_value.people import adjust_of, asked_by, hire
-from tests.stored_value.rule_sets import rule_set, ruled_shop
+from tests.stored_value.rule_sets import add_rule, rule_set, ruled_shop
 
 pytestmark = pytest.mark.django_db
+TODAY = date(2026, 11, 23)
 ALONE = {"adjust_alone_max": None, "refund_unlinked_alone_max": None}
 
 
@@ -151,3 +154,25 @@ def test_a_cash_out_does_not_pass_by_the_second_person_of_a_card_return() -> Non
     assert figures() == before
     assert paid(4_000).approved
     assert_ledger_is_clean()
+
+
+def test_a_lost_card_is_not_replaced_where_a_rule_forbids_it() -> None:
+    made = rule_set()
+    add_rule(made, "replace_lost", False, TODAY)
+    shop = ruled_shop(made)
+    lost, broken = shop.card(state="lost"), shop.card()
+    before = Card.objects.count()
+    yesterday = {"recorded_at": shop.at - timedelta(days=1)}
+
+    def replaced(held: HeldCard, **changed: Any) -> Card:
+        till = shop.request(origin=shop.counter, sequence=None, **changed)
+        return replace(till, held.card.id, new_card_id=uuid7(), reason="asked for").issued.card
+
+    with pytest.raises(RuleRefused) as refused:
+        replaced(lost)
+
+    assert refused.value.rule.field == "replace_lost"
+    assert (Card.objects.get(pk=lost.card.pk).state, Card.objects.count()) == ("lost", before)
+    assert not lost.card.events.exists()
+    assert replaced(broken).replaces_id == broken.card.pk
+    assert replaced(lost, **yesterday).replaces_id == lost.card.pk

@@ -22,7 +22,7 @@ from tests.terminals.offline import allow
 from tests.terminals.recording_site import RecordingSite
 from tests.terminals.test_readers_udp import Simulator
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 POINTS_MAX = 400
 KILLED = -signal.SIGKILL
 QR = ("--qr", "8712 3456 7890 1234 5677")

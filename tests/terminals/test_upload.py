@@ -27,6 +27,7 @@ from tests.shop import HeldCard, Shop, assert_ledger_is_clean, open_shop
 from tests.terminals.offline import cut
 from tests.terminals.real_site import enrolled, real_site
 
+pytestmark = pytest.mark.long
 ADVICES = 5_000
 CARDS = 25
 SALES_A_CALL = 400

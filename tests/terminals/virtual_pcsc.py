@@ -27,7 +27,7 @@ DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
 NAME = "Prepaid Virtual Reader"
 INSTALL = (
-    "no virtual PC/SC reader: apt-get install pcscd vsmartcard-vpcd libpcsclite-dev gcc, "
+    "no virtual PC/SC reader: apt-get install pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev, "
     "then pip install -r terminals/requirements-pcsc.txt"
 )
 # Of vpcd's one-byte orders the one that asks for an answer; power and reset change nothing here.

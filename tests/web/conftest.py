@@ -154,6 +154,8 @@ class Screen:
     page: Page
     site: str
     complaints: list[str]
+    # What its console may say, because the test breaks it: also after the test, until the page is gone.
+    expected: tuple[str, ...] = ()
 
     def goto(self, path: str = "/counter") -> None:
         self.page.goto(self.site + path)
@@ -173,6 +175,11 @@ class Screen:
         """Open a card by its printed number."""
         assert made.number
         self.enter(made.number)
+        expect(self.page.locator("#card")).to_have_attribute("data-card", str(made.card.id))
+
+    def redeem_at_the_terminal(self, made: IssuedCard, amount: int) -> None:
+        """Redeem as the paired terminal does, and wait until its tap has opened the card here."""
+        self.desk.redeem_at_the_terminal(made, amount)
         expect(self.page.locator("#card")).to_have_attribute("data-card", str(made.card.id))
 
     def armed(self, kind: str) -> None:
@@ -218,7 +225,8 @@ def make_screen(open_shop_desk: Desk, site: str, browser: Browser) -> Iterator[C
     for context in contexts:
         context.close()
     for screen in screens:
-        assert screen.complaints == []
+        told = screen.complaints
+        assert [said for said in told if not any(word in said for word in screen.expected)] == []
 
 
 @pytest.fixture

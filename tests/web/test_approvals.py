@@ -139,7 +139,7 @@ def test_a_cashier_asks_and_a_manager_decides(desk: Desk, made: IssuedCard) -> N
     look, _ = ask(cashier, made, "refund", amount="5")
     assert "This needs a second person." in look.content.decode()
     assert cashier.client().get("/office/approvals").status_code == 403
-    approval = Approval.objects.get()
+    approval = Approval.objects.get(card_id=made.card.id)
     assert (
         cashier.client().post(f"/office/approvals/{approval.id}", {"verdict": "approve"}).status_code == 403
     )
@@ -204,7 +204,7 @@ def test_what_cannot_be_is_said_before_it_is_asked(desk: Desk, made: IssuedCard)
     assert desk.client().post(address, fields | adjustment("5") | {"reason": " "}).status_code == 422
     assert desk.client().get(f"/cards/{made.card.id}/asking/nothing").status_code == 404
     assert desk.client().get(f"/cards/{uuid7()}/asking/adjust").status_code == 404
-    assert not Approval.objects.exists()
+    assert not Approval.objects.filter(card_id=made.card.id).exists()
 
 
 def test_what_is_over_is_told_to_who_decides(desk: Desk, made: IssuedCard) -> None:

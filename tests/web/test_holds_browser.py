@@ -103,8 +103,7 @@ def test_hold_is_released(screen: Screen) -> None:
 
 def test_refund_is_typed_then_its_purchase_chosen(screen: Screen) -> None:
     made = screen.desk.issue(balance=50_000, actor="another")
-    screen.desk.redeem_at_the_terminal(made, 3_650)
-    screen.open(made)
+    screen.redeem_at_the_terminal(made, 3_650)
     screen.enter("*18")
     expect(screen.page.locator("#notice")).to_contain_text("Choose the purchase to refund ¥18.00 of.")
     expect(screen.page.locator("button[name=refund].is-wanted")).to_have_count(1)
@@ -126,8 +125,7 @@ def test_refund_is_typed_then_its_purchase_chosen(screen: Screen) -> None:
 
 def test_what_is_refunded_whole_is_no_longer_offered(screen: Screen) -> None:
     made = screen.desk.issue(balance=50_000, actor="another")
-    screen.desk.redeem_at_the_terminal(made, 3_650)
-    screen.open(made)
+    screen.redeem_at_the_terminal(made, 3_650)
     screen.page.locator("button[name=refund]").click()
     screen.armed("refund")
     screen.enter()
@@ -138,8 +136,7 @@ def test_what_is_refunded_whole_is_no_longer_offered(screen: Screen) -> None:
 
 def test_escape_leaves_a_chosen_purchase_alone(screen: Screen) -> None:
     made = screen.desk.issue(balance=50_000, actor="another")
-    screen.desk.redeem_at_the_terminal(made, 3_650)
-    screen.open(made)
+    screen.redeem_at_the_terminal(made, 3_650)
     screen.page.locator("button[name=refund]").click()
     screen.armed("refund")
     screen.page.keyboard.press("Escape")
@@ -150,8 +147,7 @@ def test_escape_leaves_a_chosen_purchase_alone(screen: Screen) -> None:
 
 def test_other_sign_while_a_purchase_is_chosen_arms_what_it_says(screen: Screen) -> None:
     made = screen.desk.issue(balance=50_000, actor="another")
-    screen.desk.redeem_at_the_terminal(made, 3_650)
-    screen.open(made)
+    screen.redeem_at_the_terminal(made, 3_650)
     screen.page.locator("button[name=refund]").click()
     screen.armed("refund")
     screen.enter("+100")

@@ -69,7 +69,7 @@ def test_a_pass_is_moved_in_visits_and_paid_out_in_nothing(manager: Desk) -> Non
     assert_ledger_is_clean()
 
 
-def test_an_act_that_a_rule_forbids_names_rule_and_article(manager: Desk) -> None:
+def test_what_may_be_paid_out_in_cash_and_without_a_quote_a_rule_says(manager: Desk) -> None:
     made = manager.issue(balance=10_000)
     rules = rule_set(refund_channel={"same_name_bank": True, "cash_up_to": 5_000}, refund_formula=["art18"])
     Program.objects.filter(pk=manager.shop.program.pk).update(rule_set=rules)

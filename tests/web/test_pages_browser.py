@@ -15,7 +15,7 @@ from prepaid.cards.offers import end_offer
 from prepaid.settlement.exceptions import Finding, record
 from tests.web.conftest import WAYS, Screen, assert_accessible, open_desk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 Make = Callable[..., Screen]
 PATHS = (
     "/cards",
