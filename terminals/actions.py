@@ -244,7 +244,7 @@ def tell(options: argparse.Namespace, result: Result, till: Terminal | None = No
 
 def _note_shown(result: Result, till: Terminal | None) -> None:
     if till is not None and result.id is not None:
-        till.journal.mark_shown(result.id)
+        till.note_shown(result.id)
 
 
 def _sell(
@@ -304,9 +304,11 @@ def _catch_up(till: Terminal, reason: str | None = None) -> None:
         if reason == "credential_refused":
             # A floor of the challenge may be new: the next tap has to meet it.
             till.learn_policy()
+        heard = till.tell_health_if_due()
         till.transactions.upload(UPLOADS_AFTER_A_SALE)
-        till.keep_ready()
-    except (ConnectionFault, Refused) as fault:
+        till.keep_ready(heard)
+    except TerminalError as fault:
+        # The sale was told already: a full disk must not tell another story.
         till.record_fault(fault.code, fault.detail)
 
 

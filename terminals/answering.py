@@ -93,7 +93,7 @@ class Answering:
         if self._card is not None and entry.type in {"redeem", "load", "hold"}:
             result = named_for(result, self._card, at=entry.occurred_at)
         self.shown.result = result
-        self._terminal.journal.mark_shown(entry.id)
+        self._terminal.note_shown(entry.id)
         if entry.type == "redeem" and result.code in PIN_CODES and self._card and takes_pin(self._card):
             # The amount stays: the same purchase is repeated with the PIN, under a new id.
             self.shown.pin = PinEntry()
@@ -113,7 +113,7 @@ class Answering:
         self.shown.site_code = ""
         if sales or entries:
             self.shown.result = result_of((sales or entries)[-1])
-            self._terminal.journal.mark_shown((sales or entries)[-1].id)
+            self._terminal.note_shown((sales or entries)[-1].id)
         else:
             self.shown.hint = "nothing_pending"
 

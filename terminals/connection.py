@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -89,6 +89,8 @@ class Connection:
         self._durations_s: deque[float] = deque(maxlen=50)
         self.last_address = last_address
         self.clock_off_s: float | None = None
+        # Hears of each refusal before it is raised.
+        self.on_refused: Callable[[Refused], object] = lambda refusal: None
 
     def call(self, method: str, path: str, body: bytes | None = None) -> Reply:
         """Make one attempt at a call; `path` is relative to /api/v1/ and may carry a query.
@@ -106,7 +108,11 @@ class Connection:
             self._used_at = time.monotonic()
             self._durations_s.append(self._used_at - started)
         self._note_clock(reply)
-        return _known(reply)
+        try:
+            return _known(reply)
+        except Refused as refusal:
+            self.on_refused(refusal)
+            raise
 
     def close(self) -> None:
         """Close the kept connection; the next call opens another."""

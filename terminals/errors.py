@@ -87,3 +87,10 @@ class TornTap(TerminalError):
 
 class JournalError(TerminalError):
     """The journal cannot be read or written, so nothing may be sent."""
+
+
+class OutcomeUnkept(JournalError):
+    """What came of a transaction that was written already cannot be kept, so nobody here knows it later.
+
+    It may have moved money, and may still be sent.
+    """

@@ -357,10 +357,10 @@ _TABLE = (
         ("Nothing is to be done.", "无需处理。")),
 )  # fmt: skip
 CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
-OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01", "SW-CLK-01"}
 
 
-OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01"}
+OFFLINE_CODES = frozenset(code for code in CAUSES if code.startswith("offline_")) | {"SW-QUE-01", "SW-CLK-01"}
 
 
 def cause_of(code: str) -> Cause:

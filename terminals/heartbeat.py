@@ -12,7 +12,6 @@ import msgspec
 
 from terminals import __version__, attestation, messages, scan_test
 from terminals.connection import CLOCK_OFF_S_MAX
-from terminals.errors import Refused
 from terminals.examination import look_at_power
 from terminals.journal import Journal
 from terminals.network import THIS_MACHINE, Machine
@@ -37,7 +36,7 @@ def tell_health(
 
     `reader_code` is the reader's fault, empty while it works, None where no reader is in use; of a scanner
     that works the last guided test is told. What the site
-    lets work is kept as accepted; a refusal with SW-TAMP-01 is kept as the lock that it is, and raised.
+    lets work is kept as accepted.
     """
     faults = journal.list_untold_faults()
     queue = journal.queue()
@@ -55,12 +54,7 @@ def tell_health(
         policy_version=folder.stand_in_notes().policy_version,
         hot_list_version=folder.hot_list().version,
     )
-    try:
-        answer = site.tell_health(heartbeat)
-    except Refused as refusal:
-        if refusal.code == "SW-TAMP-01":
-            folder.save_site_notes(msgspec.structs.replace(folder.site_notes(), locked=True))
-        raise
+    answer = site.tell_health(heartbeat)
     if faults:
         journal.mark_faults_told(faults[-1][0])
     keep_answer(folder, answer, address=site.connection.last_address, is_slow=site.connection.is_slow())

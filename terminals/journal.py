@@ -79,7 +79,7 @@ class Journal(FaultLog):
 
         `code` is what kept the site from being asked.
         """
-        self._change(
+        self._note(
             "update entry set state = 'stand_in', body = ?, grant_id = ?, outcome = 'approved', approved = ?,"
             " code = ? where id = ? and state in ('written', 'sent')",
             (body, str(grant_id), amount_minor, code, str(entry_id)),
@@ -87,7 +87,7 @@ class Journal(FaultLog):
 
     def park(self, entry_id: UUID) -> None:
         """Put an entry without a known outcome aside: it is resolved later, and holds nothing up."""
-        self._change(
+        self._note(
             "update entry set state = 'parked' where id = ? and state in ('written', 'sent', 'unresolved')",
             (str(entry_id),),
         )
@@ -97,7 +97,7 @@ class Journal(FaultLog):
 
         A repeat gives the reversal that is there already.
         """
-        with self._atomic() as database:
+        with self._noting() as database:
             database.execute(
                 "update entry set state = 'cancelled' where id = ? and body is not null", (str(entry_id),)
             )
@@ -108,7 +108,7 @@ class Journal(FaultLog):
 
     def mark_sent(self, entry_id: UUID) -> None:
         """Note that the next instruction may send it: from here on a crash leaves its outcome unknown."""
-        self._change(
+        self._note(
             "update entry set attempts = attempts + 1,"
             " state = case state when 'written' then 'sent' else state end where id = ?",
             (str(entry_id),),
@@ -116,7 +116,7 @@ class Journal(FaultLog):
 
     def mark_unresolved(self, entry_id: UUID, code: str) -> None:
         """Note that it was sent and no answer came."""
-        self._change(
+        self._note(
             "update entry set code = ?,"
             " state = case when state in ('cancelled', 'parked') then state else 'unresolved' end"
             " where id = ? and body is not null",
@@ -125,11 +125,11 @@ class Journal(FaultLog):
 
     def note_code(self, entry_id: UUID, code: str) -> None:
         """Note what kept an entry from being answered."""
-        self._change("update entry set code = ? where id = ? and body is not null", (code, str(entry_id)))
+        self._note("update entry set code = ? where id = ? and body is not null", (code, str(entry_id)))
 
     def mark_answered(self, entry_id: UUID, answer: messages.Answer, raw: bytes) -> None:
         """Store the site's answer and erase the body with what the card proved itself with."""
-        self._change(
+        self._note(
             "update entry set state = 'answered', body = null, answer = ?, outcome = ?, approved = ?,"
             " code = ?, answered_at = ? where id = ? and body is not null",
             (raw, answer.outcome, answer.approved_amount, answer.reason, _now(), str(entry_id)),
@@ -137,7 +137,7 @@ class Journal(FaultLog):
 
     def mark_told(self, answers: Sequence[tuple[UUID, messages.Answer | messages.Problem, bytes]]) -> None:
         """Store what the site answered to advices, in one commit: an answer, or why it never takes it."""
-        with self._atomic() as database:
+        with self._noting() as database:
             for entry_id, told, raw in answers:
                 if isinstance(told, messages.Answer):
                     state, code, answer = "answered", told.reason, raw
@@ -152,7 +152,7 @@ class Journal(FaultLog):
 
     def mark_refused(self, entry_id: UUID, code: str) -> None:
         """Note that the site will never take it: nothing moved by it, and it is not sent again."""
-        self._change(
+        self._note(
             "update entry set state = 'refused', body = null, code = ?, answered_at = ?"
             " where id = ? and body is not null",
             (code, _now(), str(entry_id)),
@@ -192,9 +192,12 @@ class Journal(FaultLog):
         return self._first(f"{pending} and state in ({marks}) order by sequence limit 1", TORN)
 
     def find_unshown(self) -> Entry | None:
-        """Give the last redeem, load or hold where it was approved and nobody was told so."""
+        """Give the last redeem, load or hold where it was approved, nobody was told so, and it stands."""
         newest = "select max(sequence) from entry where type in ('redeem', 'load', 'hold')"
-        return self._first(f"where sequence = ({newest}) and outcome = 'approved' and is_shown = 0")
+        stands = "id not in (select original from entry where original is not null)"
+        return self._first(
+            f"where sequence = ({newest}) and outcome = 'approved' and is_shown = 0 and {stands}"
+        )
 
     def mark_shown(self, entry_id: UUID) -> None:
         """Note that the person at the terminal has seen the outcome."""
@@ -214,16 +217,20 @@ class Journal(FaultLog):
             " and id not in (select original from entry where type = 'reversal' and outcome = 'approved')"
         )
 
+    def last_sold_offline_at(self) -> datetime | None:
+        """Give the latest time of what was approved offline and is not told yet."""
+        ((last,),) = self._rows("select max(occurred_at) from entry where state = 'stand_in'", ())
+        return datetime.fromisoformat(last) if last else None
+
     def stand_in_use(self, grant_id: UUID, card_mark: str) -> tuple[int, int, int]:
         """Count what was sold offline, not told yet or under this grant: how many, sum, one card's sum."""
-        rows = self._rows(
+        [(count, amount, of_card)] = self._rows(
             """select count(*), coalesce(sum(approved), 0),
                       coalesce(sum(approved) filter (where card_mark = ?), 0)
                from entry where type = 'redeem' and grant_id is not null
                  and (grant_id = ? or state = 'stand_in')""",
             (card_mark, str(grant_id)),
         )
-        count, amount, of_card = rows[0]
         return count, amount, of_card
 
     def list_last(self, count: int) -> list[Entry]:
@@ -231,9 +238,9 @@ class Journal(FaultLog):
         return self._entries("order by sequence desc limit ?", (count,))
 
     def find_last_undoable(self) -> Entry | None:
-        """Give the newest approved redeem or load of the open batch that no void or reversal has undone."""
+        """Give the newest approved redeem, load or capture of the open batch that nothing has undone."""
         since = "sequence > (select coalesce(max(last_sequence), 0) from batch)"
-        return self._last(f"type in ('redeem', 'load') and {since}", ended_by="'void', 'reversal'")
+        return self._last(f"type in ('redeem', 'load', 'capture') and {since}", ended_by="'void', 'reversal'")
 
     def find_last_hold(self) -> Entry | None:
         """Give the newest approved hold that this terminal has not seen the end of; it may have expired."""
@@ -262,11 +269,8 @@ class Journal(FaultLog):
                group by type order by type""",
             (first, last),
         )
-        return (
-            first,
-            last,
-            {kind: messages.TypeTotal(count=count, amount=amount) for kind, count, amount in totals},
-        )
+        found = {kind: messages.TypeTotal(count=count, amount=amount) for kind, count, amount in totals}
+        return first, last, found
 
     def write_batch(self, first: int, last: int, body: bytes) -> Batch:
         """Write a batch before it is told to the site."""
@@ -278,11 +282,8 @@ class Journal(FaultLog):
     def find_untold_batch(self) -> Batch | None:
         """Give a batch whose answer never came: it is told again, byte for byte, before a new one."""
         rows = self._rows("select first_sequence, last_sequence, body from batch where answer is null", ())
-        return (
-            Batch(first_sequence=rows[0][0], last_sequence=rows[0][1], body=rows[0][2], answer=None)
-            if rows
-            else None
-        )
+        found = [Batch(first_sequence=r[0], last_sequence=r[1], body=r[2], answer=None) for r in rows]
+        return found[0] if found else None
 
     def mark_batch_closed(self, first: int, raw: bytes) -> None:
         """Store the site's comparison of a batch."""

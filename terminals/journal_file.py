@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from terminals.errors import JournalError
+from terminals.errors import JournalError, OutcomeUnkept
 
 SCHEMA_VERSION = 2
 SECRET_BYTES = 32
@@ -38,7 +38,9 @@ class JournalFile:
             self._database.execute("pragma secure_delete = on")
             self._make_tables(str(terminal_id))
         except (OSError, sqlite3.Error) as error:
-            raise JournalError("SW-JRN-01", f"{path}: {error}") from error
+            raise JournalError(
+                "SW-JRN-01", f"{path}: {error}", detail_zh=f"{path} 无法使用（{error}）"
+            ) from error
         self.secret: bytes = self._rows("select secret from belonging", ())[0][0]
 
     def close(self) -> None:
@@ -50,7 +52,7 @@ class JournalFile:
         """Read every page; JournalError when one is damaged."""
         rows = self._rows("pragma quick_check(1)", ())
         if rows != [("ok",)]:
-            raise JournalError("SW-JRN-01", str(rows[0][0]))
+            raise JournalError("SW-JRN-01", str(rows[0][0]), detail_zh=f"数据页损坏（{rows[0][0]}）")
 
     def _make_tables(self, terminal_id: str) -> None:
         if self._version() < SCHEMA_VERSION:
@@ -59,10 +61,12 @@ class JournalFile:
                 if version < SCHEMA_VERSION:
                     _bring_up(database, version, terminal_id)
         if self._version() != SCHEMA_VERSION:
-            raise JournalError("SW-JRN-01", "the journal was written by a newer agent")
+            said, said_zh = "the journal was written by a newer agent", "流水由更新版本的终端程序写入"
+            raise JournalError("SW-JRN-01", said, detail_zh=said_zh)
         ((owner,),) = self._rows("select terminal_id from belonging", ())
         if owner != terminal_id:
-            raise JournalError("SW-JRN-01", f"the journal belongs to terminal {owner}")
+            said, said_zh = f"the journal belongs to terminal {owner}", f"流水属于终端 {owner}"
+            raise JournalError("SW-JRN-01", said, detail_zh=said_zh)
 
     def _version(self) -> int:
         return int(self._rows("pragma user_version", ())[0][0])
@@ -83,6 +87,19 @@ class JournalFile:
 
     def _change(self, statement: str, values: tuple[Any, ...]) -> None:
         with self._atomic() as database:
+            database.execute(statement, values)
+
+    @contextmanager
+    def _noting(self) -> Iterator[sqlite3.Connection]:
+        """Change what is known of a transaction, in one commit; OutcomeUnkept where that cannot be kept."""
+        try:
+            with self._atomic() as database:
+                yield database
+        except JournalError as error:
+            raise OutcomeUnkept(error.code, error.detail) from error
+
+    def _note(self, statement: str, values: tuple[Any, ...]) -> None:
+        with self._noting() as database:
             database.execute(statement, values)
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

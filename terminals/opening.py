@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from terminals import messages
 from terminals.doctor import find_cause
 from terminals.errors import ConnectionFault, Refused
 from terminals.faults import cause_of
@@ -37,7 +36,7 @@ def opened(options: argparse.Namespace) -> Iterator[Terminal]:
         try:
             yield till
         except PayloadRefused as error:
-            till.record_fault(error.code, error.detail, "scan")
+            till.record_fault(error.code, error.detail, "scan" if _typed(options) is None else "keyed")
             raise
         except ConnectionFault as fault:
             cause = find_cause(folder, fault.code, reader=getattr(options, "reader", None))
@@ -57,13 +56,11 @@ def present(
 ) -> Presented | None:
     """Take the card that the options name, or wait for one, and have it prove itself; None: none came."""
     pin = sys.stdin.readline().strip() if options.pin == "-" else options.pin
-    if options.number:
-        return Presented(messages.NumberCard(number=options.number, pin=pin or None, entry="keyed"))
-    if options.qr:
-        return Presented(messages.QrCard(code=options.qr, pin=pin or None, entry="keyed"))
-    if options.code:
+    if (typed := _typed(options)) is not None:
+        return Presented(with_pin(card_of(typed, entry="keyed"), pin))
+    if options.code is not None:
         text = sys.stdin.readline() if options.code == "-" else options.code
-        return Presented(card_of(text, entry="scan", pin=pin or None))
+        return Presented(with_pin(card_of(text, entry="scan"), pin))
     with contextlib.suppress(ConnectionFault, Refused):
         till.keep_ready()
 
@@ -82,6 +79,12 @@ def present(
         use=use,
         tell=lambda code, detail: _tell(options, till, code, detail),
     )
+
+
+def _typed(options: argparse.Namespace) -> str | None:
+    """Give the number or printed code that was typed, which has a check digit either way."""
+    number, qr = getattr(options, "number", None), getattr(options, "qr", None)
+    return qr if number is None else number
 
 
 def wait_for_chip(

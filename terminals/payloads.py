@@ -62,7 +62,9 @@ class PayloadRefused(TerminalError):
 
 def classify(text: str) -> Payload:
     """Say what a text is. Other schemes are told by their form alone, ours by form and check digit."""
-    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text[:TEXT_LENGTH_MAX]))
+    if len(text) > TEXT_LENGTH_MAX:
+        return Payload("unknown", text[:TEXT_LENGTH_MAX], "CODE-STD-01")
+    plain = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text))
     if plain.startswith(EMV_PREFIX):
         return Payload("emv_qr", plain, "CODE-STD-01")
     if not _DIGITS.fullmatch(plain):

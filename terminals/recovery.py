@@ -17,7 +17,7 @@ from uuid import UUID
 
 from terminals.amounts import Language
 from terminals.connection import Connection
-from terminals.errors import JournalError, TerminalError
+from terminals.errors import JournalError, Refused, TerminalError
 from terminals.identifiers import rrn_of
 from terminals.journal import Entry, Journal
 from terminals.site import Site
@@ -27,6 +27,8 @@ from terminals.texts import text
 from terminals.transactions import Transactions
 
 RECOVERED_FILE = "recovered.sqlite"
+# What the failed terminal did after it was replaced: the site takes none of it, and the rest all the same.
+TOO_LATE = "recovery_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,9 @@ def recover(successor: Terminal, journal_file: Path) -> Recovered:
         except TerminalError as hindrance:
             error = hindrance
         after = [journal.find(entry.id) or entry for entry in pending]
+        late = next((entry for entry in after if entry.code == TOO_LATE), None)
+        if late is not None and error is None:
+            error = Refused(TOO_LATE, f"sequence {late.sequence}, reference {rrn_of(late.id)}", status=422)
         return Recovered(
             terminal_id=owner,
             resolved=[entry for entry in after if not entry.is_pending],
@@ -124,6 +129,9 @@ def as_json(done: Recovered) -> str:
 def _copied(successor: Terminal, journal_file: Path) -> Path:
     """Copy a journal with its log, in which the last transactions of a killed agent stand."""
     place = successor.folder.path / RECOVERED_FILE
+    if journal_file.resolve() == place.resolve():
+        said, said_zh = f"{place} is the copy: name the journal itself", f"{place} 是副本，请指定原流水文件"
+        raise JournalError("SW-JRN-01", said, detail_zh=said_zh)
     try:
         for suffix in ("", "-wal", "-shm"):
             kept = place.with_name(place.name + suffix)
@@ -139,4 +147,4 @@ def _copied(successor: Terminal, journal_file: Path) -> Path:
 
 
 def _nothing_new() -> None:
-    raise TerminalError("recovery_refused", "nothing new begins in a failed terminal's name")
+    raise TerminalError(TOO_LATE, "nothing new begins in a failed terminal's name")

@@ -18,6 +18,7 @@ from terminals.errors import (
     AnswerUnknown,
     JournalError,
     NothingSent,
+    OutcomeUnkept,
     Refused,
     StateError,
     TerminalError,
@@ -130,10 +131,10 @@ def result_of_error(error: TerminalError) -> Result:
         return _failed(error.code, "not_sent", "no", detail=error.detail, leave=Exit.UNKNOWN)
     if isinstance(error, NothingSent | AnswerUnknown):
         return _failed(error.code, "not_sent", "no", detail=error.detail)
+    if isinstance(error, OutcomeUnkept) or error.code == "SW-APP-01":
+        return _failed(error.code, "unknown", "unknown", detail=error.detail)
     if isinstance(error, StateError | JournalError):
         return _failed(error.code, "fault", "no", detail=error.detail, leave=Exit.NOT_READY)
-    if error.code == "SW-APP-01":
-        return _failed(error.code, "unknown", "unknown", detail=error.detail)
     if error.code.startswith("nothing_"):
         return _failed(error.code, "refused", "no", detail=error.detail)
     # What is left is the reader's.

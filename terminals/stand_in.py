@@ -106,6 +106,8 @@ class StandIn:
             return Decision("SW-TAMP-01")
         if self.is_queue_full(at):
             return Decision("SW-QUE-01")
+        if self._is_clock_back(at):
+            return Decision("SW-CLK-01")
         if not -CLOCK_OFF_S_MAX <= at.timestamp() - grant.issued_at <= grant.age_s:
             return Decision("offline_too_long")
         if identity is None or not floor or entry.currency != grant.currency:
@@ -129,6 +131,11 @@ class StandIn:
         if count >= grant.count or amount + amount_minor > grant.per_terminal:
             return "offline_limit_terminal"
         return None
+
+    def _is_clock_back(self, at: datetime) -> bool:
+        """Tell whether this clock went back since the site was heard or the last sale: no grant would age."""
+        known = [self.notes.synced_at, self._journal.last_sold_offline_at()]
+        return any(then is not None and (then - at).total_seconds() > CLOCK_OFF_S_MAX for then in known)
 
     def is_queue_full(self, at: datetime) -> bool:
         """Tell whether more waits for the site than may: 5,000 records, or one of seven days."""

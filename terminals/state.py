@@ -100,7 +100,9 @@ class StateFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StateError("SW-STATE-01", f"cannot make {self.path}: {error.strerror}") from error
+            said, said_zh = f"cannot make {self.path}", f"无法创建 {self.path}"
+            why = error.strerror
+            raise StateError("SW-STATE-01", f"{said}: {why}", detail_zh=f"{said_zh}（{why}）") from error
 
     def is_enrolled(self) -> bool:
         """Tell whether this folder belongs to an enrolled terminal."""
@@ -111,9 +113,11 @@ class StateFolder:
         try:
             return msgspec.json.decode(self.enrolment_file.read_bytes(), type=Enrolment)
         except FileNotFoundError as error:
-            raise StateError("SW-ENROL-01", f"no enrolment in {self.path}") from error
+            said, said_zh = f"no enrolment in {self.path}", f"{self.path} 中没有登记信息"
+            raise StateError("SW-ENROL-01", said, detail_zh=said_zh) from error
         except (OSError, msgspec.MsgspecError) as error:
-            raise StateError("SW-STATE-01", f"{self.enrolment_file}: {error}") from error
+            said, said_zh = f"{self.enrolment_file}: {error}", f"{self.enrolment_file} 无法读取（{error}）"
+            raise StateError("SW-STATE-01", said, detail_zh=said_zh) from error
 
     def save_enrolment(self, enrolment: Enrolment) -> None:
         """Keep what enrolment answered."""
@@ -124,11 +128,14 @@ class StateFolder:
         try:
             key = load_pem_private_key(self.key_file.read_bytes(), password=None)
         except FileNotFoundError as error:
-            raise StateError("SW-ENROL-01", f"no key in {self.path}") from error
+            said, said_zh = f"no key in {self.path}", f"{self.path} 中没有密钥"
+            raise StateError("SW-ENROL-01", said, detail_zh=said_zh) from error
         except (OSError, ValueError) as error:
-            raise StateError("SW-STATE-01", f"{self.key_file} cannot be read") from error
+            said, said_zh = f"{self.key_file} cannot be read", f"{self.key_file} 无法读取"
+            raise StateError("SW-STATE-01", said, detail_zh=said_zh) from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise StateError("SW-STATE-01", f"{self.key_file} is not an Ed25519 key")
+            said, said_zh = f"{self.key_file} is not an Ed25519 key", f"{self.key_file} 不是 Ed25519 密钥"
+            raise StateError("SW-STATE-01", said, detail_zh=said_zh)
         return key
 
     def make_key(self) -> Ed25519PrivateKey:

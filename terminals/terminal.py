@@ -6,6 +6,7 @@ Knows how the parts are made from the state folder; must not know who uses them.
 from __future__ import annotations
 
 import base64
+import contextlib
 import platform
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,14 +20,17 @@ from terminals import __version__, attestation, card_steps, messages
 from terminals.batches import ClosedBatch, close_batch
 from terminals.connection import Connection, Timeouts
 from terminals.conversations import card_to_present, meet
-from terminals.errors import ConnectionFault, Refused, StateError, TerminalError
-from terminals.heartbeat import tell_health
+from terminals.errors import ConnectionFault, JournalError, Refused, StateError, TerminalError
+from terminals.heartbeat import INTERVAL_S, tell_health
 from terminals.journal import Entry, Journal
 from terminals.presenting import Presented
 from terminals.site import Site
 from terminals.stand_in import StandIn, now
 from terminals.state import READER_DEFAULT, Enrolment, StateFolder, write_durably
 from terminals.transactions import Patience, Transactions
+
+# What the site answers to every call of a terminal that may not work; a heartbeat that it takes ends it.
+LOCKS = {"SW-TAMP-01", "terminal_retired"}
 
 
 class Terminal:
@@ -51,6 +55,7 @@ class Terminal:
             timeouts=timeouts,
             last_address=folder.site_notes().address,
         )
+        self.connection.on_refused = self._keep_lock
         self.site = Site(self.connection)
         self.journal = Journal(folder.journal_file, self.enrolment.terminal_id)
         self.stand_in = StandIn(folder, self.journal)
@@ -155,6 +160,22 @@ class Terminal:
         self.keep_ready(heard)
         return heard
 
+    def tell_health_if_due(self) -> messages.HeartbeatAnswer | None:
+        """Tell the site how this terminal is, unless it heard so within the last minute; faults with it.
+
+        For commands, which have no clock of their own and say nothing of reader and scanner.
+        """
+        seen_at = self.folder.site_notes().seen_at
+        if seen_at is not None and (now() - seen_at).total_seconds() < INTERVAL_S:
+            return None
+        return self._hear(None, None)
+
+    def _keep_lock(self, refusal: Refused) -> None:
+        """Keep for when the site cannot be reached that it lets this terminal do nothing more."""
+        notes = self.folder.site_notes()
+        if refusal.code in LOCKS and not notes.locked:
+            self.folder.save_site_notes(msgspec.structs.replace(notes, locked=True))
+
     def _hear(self, reader_code: str | None, scanner_code: str | None) -> messages.HeartbeatAnswer:
         heard = tell_health(
             site=self.site,
@@ -216,16 +237,21 @@ class Terminal:
             raise StateError("terminal_standby", "not promoted")
 
     def record_fault(self, code: str, detail: str = "", entry: messages.Entry | None = None) -> None:
-        """Note a fault for the next heartbeat."""
-        self.journal.record_fault(
-            messages.Fault(
-                code=code[:32],
-                at=datetime.now(UTC),
-                entry=entry,
-                operator=self.operator,
-                detail=detail[:500] or None,
-            )
+        """Note a fault for the next heartbeat, if the journal can keep it: what came of a sale goes first."""
+        fault = messages.Fault(
+            code=code[:32],
+            at=datetime.now(UTC),
+            entry=entry,
+            operator=self.operator,
+            detail=detail[:500] or None,
         )
+        with contextlib.suppress(JournalError):
+            self.journal.record_fault(fault)
+
+    def note_shown(self, entry_id: UUID) -> None:
+        """Note that the person has seen an outcome, where the journal can keep it."""
+        with contextlib.suppress(JournalError):
+            self.journal.mark_shown(entry_id)
 
     def __enter__(self) -> Self:
         return self

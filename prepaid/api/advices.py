@@ -17,7 +17,7 @@ from prepaid.api.transactions import message_of, perform, request_of
 from prepaid.cards.presentation import present
 from prepaid.ledger.errors import IdReused, SequenceReused
 from prepaid.money import Money
-from prepaid.settlement.advices import record_advices
+from prepaid.settlement.advices import Unrecorded, record_advices
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.requests import Origin
 from prepaid.stored_value.stand_in import advise_load, advise_redeem
@@ -40,22 +40,41 @@ def record_items(
     told: list[Told] = []
     recorded: list[UUID] = []
     declined: list[Answer] = []
+    unrecorded: list[Unrecorded] = []
     for item in items:
+        message: messages.Transaction | None = None
         try:
             message = _read(bytes(item))
             if until is not None and message.occurred_at > until:
                 raise ProblemError("recovery_refused")
             answer = _record(origin, message, at=datetime.now(UTC))
         except (ProblemError, IdReused, SequenceReused) as error:
-            told.append(body_of(find_problem(error)))
+            problem = body_of(find_problem(error))
+            told.append(problem)
+            if message is not None:
+                unrecorded.append(_unrecorded(origin, message, problem.code))
             continue
         recorded.append(answer.id)
         # An original that was reversed before it came is where it should be.
         if answer.reason not in (None, "already_reversed"):
             declined.append(answer)
         told.append(message_of(answer))
-    record_advices(recorded, declined, at=datetime.now(UTC))
+    record_advices(recorded, declined, unrecorded, at=datetime.now(UTC))
     return advices.AdvicesAnswer(items=told)
+
+
+def _unrecorded(origin: Origin, message: messages.Transaction, code: str) -> Unrecorded:
+    amount = None
+    if isinstance(message, messages.Redeem | messages.Load):
+        amount = Money(message.amount, message.currency)
+    return Unrecorded(
+        id=message.id,
+        terminal_id=origin.id,
+        type=message.__struct_config__.tag,  # type: ignore[arg-type]
+        amount=amount,
+        occurred_at=message.occurred_at,
+        code=code,
+    )
 
 
 def _read(item: bytes) -> messages.Transaction:

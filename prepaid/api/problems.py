@@ -59,7 +59,7 @@ KINDS = (
     Kind("terminal_retired", 403, "This terminal was retired."),
     Kind("SW-TAMP-01", 403, "This terminal is locked."),
     Kind("terminal_standby", 403, "This terminal is a standby that was not promoted."),
-    Kind("recovery_refused", 403, "The transaction is younger than the terminal's replacement."),
+    Kind("recovery_refused", 422, "The transaction is younger than the terminal's replacement."),
     Kind("enrolment_refused", 403, "The code was used, has expired or was never given."),
     Kind("not_found", 404, "There is nothing here."),
     Kind("method_not_allowed", 405, "This address does not take this method."),

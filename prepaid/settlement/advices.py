@@ -6,6 +6,7 @@ Knows the findings that were stored with each advice; must not decide what is on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from prepaid.identifiers import rrn_of
 from prepaid.money import Money, format_amount
 from prepaid.settlement.exceptions import Finding, record
 from prepaid.stored_value.answers import Answer
+from prepaid.stores.models import Terminal
 
 # As they stand in ledger_advice; the kind of exception is named after each.
 FINDINGS = (
@@ -34,15 +36,34 @@ where advice.findings <> '{}'
 """
 
 
-def record_advices(ids: Sequence[UUID], declined: Sequence[Answer], *, at: datetime) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """What a terminal says that it did offline, and is recorded nowhere, for a reason of the API."""
+
+    id: UUID
+    terminal_id: UUID
+    type: str
+    amount: Money | None
+    occurred_at: datetime
+    code: str
+
+
+def record_advices(
+    ids: Sequence[UUID],
+    declined: Sequence[Answer],
+    unrecorded: Sequence[Unrecorded] = (),
+    *,
+    at: datetime,
+) -> int:
     """Store the findings of advices as exceptions, and those that could not be done; count the new ones.
 
     A repeat stores nothing twice.
     """
-    if not ids and not declined:
+    if not ids and not declined and not unrecorded:
         return 0
     found = find_advices(" and advice.id = any (%s)", [list(ids)])
-    return record([*found, *(_declined(answer) for answer in declined)], at=at)
+    lost = [_unrecorded(each) for each in unrecorded]
+    return record([*found, *(_declined(answer) for answer in declined), *lost], at=at)
 
 
 def find_advices(condition: str = "", values: Sequence[Any] = ()) -> list[Finding]:
@@ -106,4 +127,33 @@ def _declined(answer: Answer) -> Finding:
         subject="transaction",
         key=str(answer.id),
         found=f"offline {answer.type} {answer.rrn} could not be done: {answer.reason}",
+    )
+
+
+def _unrecorded(each: Unrecorded) -> Finding:
+    """Say what was sold or taken and stands in no book: a person has to find out why, and correct it."""
+    terminal = Terminal.objects.select_related("store").get(pk=each.terminal_id)
+    rrn, store = rrn_of(each.id), terminal.store.code
+    money = "" if each.amount is None else f" of {format_amount(each.amount)}"
+    shown: dict[str, Any] = {}
+    if each.amount is not None:
+        shown = {
+            "store": store,
+            "terminal": terminal.name,
+            "rrn": rrn,
+            "type": each.type,
+            "amount": each.amount.amount_minor,
+            "currency": each.amount.currency,
+            "shortfall": 0,
+            "reason": "",
+            "code": each.code,
+            "last_four": "",
+            "occurred_at": each.occurred_at.isoformat(),
+        }
+    return Finding(
+        kind=DECLINED,
+        subject="transaction",
+        key=str(each.id),
+        found=f"{store} {terminal.name}: offline {each.type} {rrn}{money} was not recorded: {each.code}",
+        detail=shown,
     )

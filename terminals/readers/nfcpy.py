@@ -144,7 +144,8 @@ class NfcpyReader:
         except OSError as error:
             raise error_of(error, self._path) from error
         except GARBLED as error:
-            raise ReaderError("HW-USB-01", f"{self._path} does not answer as a reader: {error}") from error
+            said = f"{self._path} does not answer as a reader: {error}"
+            raise ReaderError("HW-USB-01", said, detail_zh=f"{self._path} 未按读卡器应答：{error}") from error
         except nfc.clf.transport.libusb.USBError as error:
             raise ReaderError("HW-USB-01", f"{self._path}: the USB bus refused: {error}") from error
         self.name = str(self._frontend)

@@ -30,7 +30,9 @@ GONE = {scard.SCARD_E_READER_UNAVAILABLE, scard.SCARD_E_UNKNOWN_READER, scard.SC
 NO_SERVICE = {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_F_COMM_ERROR}
 DENIED = {scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS}
 NO_SERVICE_SAYS = "pcscd does not run: apt install pcscd, then systemctl enable --now pcscd.socket"
+NO_SERVICE_ZH = "pcscd 未运行：apt install pcscd，然后 systemctl enable --now pcscd.socket"
 DENIED_SAYS = "pcscd refuses this user: take the polkit rule of docs/terminals.md"
+DENIED_ZH = "pcscd 拒绝本用户：请采用 docs/terminals.md 中的 polkit 规则"
 # A reader with a slot for SIM-sized cards lists that as a reader too.
 SECOND_SLOTS = ("SAM", "ICC READER 0")
 
@@ -121,10 +123,13 @@ class PcscReader:
             for name in names:
                 if self._wanted.lower() in name.lower() or self._serial_of(name) == self._wanted:
                     return name
-            raise ReaderError("HW-USB-01", f"no PC/SC reader {self._wanted!r} among {names or 'none'}")
+            said = f"no PC/SC reader {self._wanted!r} among {names or 'none'}"
+            said_zh = f"没有名为 {self._wanted!r} 的 PC/SC 读卡器：现有 {names or '无'}"
+            raise ReaderError("HW-USB-01", said, detail_zh=said_zh)
         ordered = sorted(names, key=lambda name: any(word in name.upper() for word in SECOND_SLOTS))
         if not ordered:
-            raise ReaderError("HW-USB-01", "pcscd knows no reader: plug it in, or install its driver")
+            said, said_zh = "pcscd knows no reader: plug it in, or install its driver", "pcscd 未发现读卡器"
+            raise ReaderError("HW-USB-01", said, detail_zh=f"{said_zh}：请插上读卡器，或安装其驱动")
         return ordered[0]
 
     def _serial_of(self, name: str) -> str:
@@ -199,7 +204,8 @@ class PcscReader:
         both = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
         code, card, protocol = scard.SCardConnect(self._context, self._reader, scard.SCARD_SHARE_SHARED, both)
         if code == scard.SCARD_E_SHARING_VIOLATION:
-            raise ReaderError("HW-DRV-01", f"{self._reader} is held by another program: close it")
+            said, said_zh = "is held by another program: close it", "被其他程序占用：请关闭该程序"
+            raise ReaderError("HW-DRV-01", f"{self._reader} {said}", detail_zh=f"{self._reader} {said_zh}")
         _check_card(code, self.name)
         self._card = (card, protocol)
 
@@ -233,7 +239,8 @@ def _check(code: int, name: str) -> None:
     if code == scard.SCARD_S_SUCCESS:
         return
     if code in NO_SERVICE:
-        raise ReaderError("HW-DRV-01", NO_SERVICE_SAYS)
+        raise ReaderError("HW-DRV-01", NO_SERVICE_SAYS, detail_zh=NO_SERVICE_ZH)
     if code in DENIED:
-        raise ReaderError("HW-DRV-01", DENIED_SAYS)
-    raise ReaderError("HW-USB-01", f"{name}: {scard.SCardGetErrorMessage(code)}")
+        raise ReaderError("HW-DRV-01", DENIED_SAYS, detail_zh=DENIED_ZH)
+    why = scard.SCardGetErrorMessage(code)
+    raise ReaderError("HW-USB-01", f"{name}: {why}", detail_zh=f"{name} 没有应答（{why}）")

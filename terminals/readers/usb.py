@@ -33,7 +33,8 @@ class Bound(Generic[Opened]):
         place = find_by_serial(path.removeprefix(PREFIX), devices=self._devices)
         before, self._place = self._place, place
         if before not in {None, place}:
-            raise ReaderError("HW-USB-02", f"{path} moved from {before} to {place}")
+            said, said_zh = f"{path} moved from {before} to {place}", f"{path} 从 {before} 移到了 {place}"
+            raise ReaderError("HW-USB-02", said, detail_zh=said_zh)
         return self._connect(place)
 
 
@@ -43,7 +44,10 @@ def find_by_serial(number: str, *, devices: Path = DEVICES) -> str:
     Raises ReaderError HW-USB-01 where none has it, HW-DRV-01 where the machine does not list its devices.
     """
     if not devices.is_dir():
-        raise ReaderError("HW-DRV-01", f"{devices} is missing: name the reader by usb:VENDOR:PRODUCT instead")
+        said, said_zh = "name the reader by usb:VENDOR:PRODUCT instead", "请改用 usb:厂商:产品 指定读卡器"
+        raise ReaderError(
+            "HW-DRV-01", f"{devices} is missing: {said}", detail_zh=f"缺少 {devices}：{said_zh}"
+        )
     known = []
     for device in sorted(devices.iterdir()):
         told = _text(device / "serial")
@@ -54,7 +58,9 @@ def find_by_serial(number: str, *, devices: Path = DEVICES) -> str:
         if told:
             known.append(told)
     raise ReaderError(
-        "HW-USB-01", f"no USB device has the serial number {number}: there are {known or 'none'}"
+        "HW-USB-01",
+        f"no USB device has the serial number {number}: there are {known or 'none'}",
+        detail_zh=f"没有序列号为 {number} 的 USB 设备：现有 {known or '无'}",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from prepaid.cards.lifecycle import change_state
 from prepaid.settlement.advices import FINDINGS
@@ -16,6 +17,7 @@ from prepaid.settlement.models import SettlementException
 from prepaid.settlement.reconcile import check_advices
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.models import Terminal
+from prepaid.web.office.findings import say
 from terminals.advices import ADVICES_MAX
 from terminals.messages import BODY_BYTES_MAX
 from tests.api.client import Reply
@@ -151,6 +153,16 @@ def test_an_id_or_a_sequence_of_another_is_told_in_its_place(
         "approved",
     ]
     assert told[-1]["balance"] == ENOUGH_MINOR - 1_003
+    # It was sold and is in no book: a person has to know.
+    assert [exceptions_of(one["id"]) for one in (other, taken, good)] == [
+        ["advice_declined"],
+        ["advice_declined"],
+        [],
+    ]
+    told_to = SettlementException.objects.get(key=taken["id"])
+    assert "was not recorded: sequence_reused" in told_to.found
+    with translation.override("zh-hans"):
+        assert "sequence_reused: 终端交易序号重复" in say(told_to)
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,17 @@ from django.utils import timezone
 from prepaid.cards.hot_list import hot_list_version
 from prepaid.cards.lifecycle import change_state
 from prepaid.ledger.models import LedgerAccount
+from prepaid.settlement.models import SettlementException
 from prepaid.stored_value.issue import IssuedCard
 from prepaid.stores.enrolment import create_code
 from prepaid.stores.errors import StandbyNotReady
 from prepaid.stores.models import Terminal as TerminalRow
 from prepaid.stores.policy import set_stand_in
 from prepaid.stores.standby import promote
-from terminals import messages
+from terminals import messages, transactions
 from terminals.errors import JournalError, Refused
 from terminals.identifiers import uuid7
-from terminals.recovery import recover
+from terminals.recovery import RECOVERED_FILE, recover
 from terminals.state import StateFolder
 from terminals.terminal import Terminal, enrol
 from terminals.transactions import Patience
@@ -225,20 +226,32 @@ def test_nobody_but_its_successor_in_use_speaks_for_a_terminal(pair: Pair, who: 
     assert (len(done.left), pair.balance()) == (1, 10_000)
 
 
-def test_a_successor_begins_nothing_new_in_the_name_of_the_failed(pair: Pair) -> None:
-    pair.promote()
-    late = timezone.now() + timedelta(minutes=6)
-    entry = pair.failed.journal.write(
-        lambda sequence: messages.Redeem(
-            id=uuid7(), sequence=sequence, occurred_at=late, card=pair.card, amount=300, currency="CNY"
-        )
-    )
-    pair.failed.journal.mark_sent(entry.id)
+def test_what_it_did_after_it_was_replaced_is_refused_and_holds_nothing_up(
+    pair: Pair, till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_stand_in(till.shop.store, LIMITS, actor="m-1", at=timezone.now())
+    pair.failed.tell_health(None)
+    folder = pair.failed.folder
+    folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site="http://127.0.0.1:1"))
+    with Terminal(folder, patience=Patience(attempts=1)) as cut_off:
+        sold = cut_off.transactions.redeem(pair.card, 700)
+        pair.promote()
+        # Nobody could tell it, and somebody sells on, by more than what clocks may differ.
+        late_at = timezone.now() + timedelta(minutes=6)
+        monkeypatch.setattr(transactions, "_now", lambda: late_at)
+        late = cut_off.transactions.redeem(pair.card, 300)
+        assert cut_off.transactions.load(pair.card, 100).state == "cancelled"
 
-    done = recover(pair.spare, pair.failed.folder.journal_file)
+    done = recover(pair.spare, folder.journal_file)
 
+    assert (sold.state, late.state, done.left) == ("stand_in", "stand_in", [])
     assert done.error is not None
-    assert (done.error.code, pair.balance()) == ("recovery_refused", 10_000)
+    assert (done.error.code, pair.balance()) == ("recovery_refused", 9_300)
+    assert {entry.id for entry in done.resolved if entry.state == "answered"} == {sold.id}
+    # It was sold and is in no book: a person has to know.
+    found = SettlementException.objects.get(key=str(late.id))
+    assert (found.kind, found.detail["code"]) == ("advice_declined", "recovery_refused")
+    assert_ledger_is_clean()
 
 
 def test_a_file_that_is_no_journal_is_refused(pair: Pair, tmp_path: Path) -> None:
@@ -247,3 +260,6 @@ def test_a_file_that_is_no_journal_is_refused(pair: Pair, tmp_path: Path) -> Non
     for file in (stray, tmp_path / "missing"):
         with pytest.raises(JournalError, match="SW-JRN-01"):
             recover(pair.spare, file)
+    # The copy is made anew each time: it is no journal to begin from.
+    with pytest.raises(JournalError, match="is the copy"):
+        recover(pair.spare, pair.spare.folder.path / RECOVERED_FILE)

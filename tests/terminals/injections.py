@@ -36,7 +36,7 @@ from tests.terminals.recording_site import RecordingSite
 from tests.terminals.test_readers_faults import FRAMES_OF_A_TAP
 
 CARD = messages.QrCard(code="12345678901234567890")
-QR = ("--qr", "12345678901234567890")
+QR = ("--qr", "87001234567890123458")
 PAY_CODE = make_code("123456789", bytes(32), window_at(datetime.now(UTC)))
 GERMAN = TEST_CODE.translate(str.maketrans("yzYZ-/:=", "zyZYß-Ö´"))
 

@@ -130,7 +130,7 @@ SALES: list[tuple[str, str, Callable[[Bench], str | None]]] = [
     ("offline_too_long", "a grant of two hours ago", offline(issued_at=1)),
     ("offline_card_unchecked", "a typed number", offline(card=NUMBER)),
     ("offline_card_hot", "a card on the hot list",
-     offline(hot=(Identity("qr", b"12345678901234567890"),))),
+     offline(hot=(Identity("qr", b"87001234567890123458"),))),
     ("offline_limit_single", "10.01 where 10.00 is the most", offline("10.01")),
     ("offline_limit_card", "a card's ninth 10.00 of 80.00", offline("10", times=9, count=99)),
     ("offline_limit_terminal", "the third of two", offline(times=3, count=2)),

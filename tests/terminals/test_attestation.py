@@ -13,6 +13,7 @@ from terminals import attestation, messages
 from terminals.errors import ConnectionFault, Refused, StateError
 from terminals.state import StateFolder
 from terminals.terminal import Terminal
+from tests.terminals.offline import allow, cut, reconnect
 from tests.terminals.recording_site import RecordingSite
 
 CARD = messages.QrCard(code="12345678901234567890")
@@ -117,6 +118,23 @@ def test_a_locked_terminal_begins_nothing_that_moves_value(
 
     site.locked = False
     assert calls[kind]().answer is not None
+
+
+@pytest.mark.parametrize("code", ["SW-TAMP-01", "terminal_retired"])
+def test_a_terminal_that_was_refused_for_its_lock_sells_nothing_offline_either(
+    terminal: Terminal, site: RecordingSite, code: str
+) -> None:
+    allow(site)
+    terminal.keep_ready()
+    site.fates.append(f"403:{code}")
+    assert terminal.transactions.redeem(CARD, 100).code == code
+    cut(terminal)
+
+    with pytest.raises(StateError, match="SW-TAMP-01"):
+        terminal.transactions.redeem(CARD, 200)
+    reconnect(terminal, site)
+
+    assert terminal.transactions.redeem(CARD, 300).state == "answered"
 
 
 def test_a_standby_sells_once_the_site_says_so_and_takes_its_new_name(

@@ -17,7 +17,7 @@ from terminals.state import StateFolder
 from tests.terminals.conftest import ROOT, Agent
 from tests.terminals.recording_site import RecordingSite
 
-CARD = ("--number", "6299000000001234", "--pin", "493817")
+CARD = ("--number", "8600123456789012", "--pin", "493817")
 
 
 def test_enrolment_keeps_the_key_to_this_user_and_tells_the_store(
@@ -167,23 +167,28 @@ def test_a_floor_that_is_new_is_learned_when_a_card_was_refused(agent: Agent, si
     assert agent.folder.enrolment().policy["challenge_floor"] == 1_000
 
 
-def test_a_pin_can_come_from_standard_input(agent: Agent, site: RecordingSite) -> None:
-    words = [
-        "redeem",
-        "--amount",
-        "1",
-        "--number",
-        "6299000000001234",
-        "--pin",
-        "-",
-        "--state",
-        str(agent.folder.path),
-    ]
+@pytest.mark.parametrize("shown", [("--number", "8600123456789012"), ("--code", "87001234567890123458")])
+def test_a_pin_can_come_from_standard_input(
+    agent: Agent, site: RecordingSite, shown: tuple[str, str]
+) -> None:
+    words = ["redeem", "--amount", "1", *shown, "--pin", "-", "--state", str(agent.folder.path)]
     command = [sys.executable, "-m", "terminals", *words]
     assert (
         subprocess.run(command, input=b"493817\n", cwd=ROOT, capture_output=True, check=False).returncode == 0
     )
     assert json.loads(site.sent()[0].body)["card"]["pin"] == "493817"
+
+
+def test_a_terminal_that_only_obeys_commands_is_heard_of_once_a_minute(
+    agent: Agent, site: RecordingSite
+) -> None:
+    agent.run("redeem", "--amount", "1", "--qr", "1")
+    for amount in ("1", "2"):
+        agent.run("redeem", "--amount", amount, *CARD)
+
+    [heartbeat] = site.heartbeats
+    assert [(fault["code"], fault["entry"]) for fault in heartbeat["faults"]] == [("CODE-CHK-01", "keyed")]
+    assert heartbeat["files_hash"]
 
 
 def test_a_sale_is_voided_by_its_reference(agent: Agent, site: RecordingSite) -> None:
@@ -196,14 +201,14 @@ def test_a_sale_is_voided_by_its_reference(agent: Agent, site: RecordingSite) ->
 
 def test_the_export_shows_every_entry_and_no_secret(agent: Agent) -> None:
     agent.json("redeem", "--amount", "12.50", *CARD)
-    agent.json("redeem", "--amount", "1", "--qr", "12345678901234567890")
+    agent.json("redeem", "--amount", "1", "--qr", "87001234567890123458")
     ended = agent.run("queue", "--export")
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [(line["sequence"], line["state"], line["answer"]["outcome"]) for line in lines] == [
         (1, "answered", "approved"),
         (2, "answered", "approved"),
     ]
-    for secret in ("6299000000001234", "493817", "12345678901234567890"):
+    for secret in ("8600123456789012", "493817", "87001234567890123458"):
         assert secret not in ended.stdout
         assert secret.encode() not in agent.folder.journal_file.read_bytes()
 

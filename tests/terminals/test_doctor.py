@@ -167,14 +167,30 @@ def test_a_terminal_that_is_not_enrolled(tmp_path: Path, machine: Machine) -> No
     assert diagnosed(StateFolder(tmp_path / "none"), machine) == ("enrolment", "SW-ENROL-01")
 
 
-def test_a_key_that_is_damaged(folder: StateFolder, machine: Machine) -> None:
-    folder.key_file.write_text("-----BEGIN PRIVATE KEY-----")
-    assert diagnosed(folder, machine) == ("enrolment", "SW-STATE-01")
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("key.pem", None, ("enrolment", "SW-ENROL-01")),
+        ("key.pem", b"-----BEGIN PRIVATE KEY-----", ("enrolment", "SW-STATE-01")),
+        ("terminal.json", b"{}", ("enrolment", "SW-STATE-01")),
+        ("journal.sqlite", b"not a database, and long enough not to be an empty one" * 40,
+         ("journal", "SW-JRN-01")),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_damaged_is_named_in_both_languages(
+    folder: StateFolder, machine: Machine, name: str, content: bytes | None, found: tuple[str, str]
+) -> None:
+    (folder.path / name).unlink(missing_ok=True)
+    if content is not None:
+        (folder.path / name).write_bytes(content)
 
+    findings = diagnose(examine(folder, machine=machine))
 
-def test_a_journal_that_is_damaged(folder: StateFolder, machine: Machine) -> None:
-    folder.journal_file.write_bytes(b"not a database, and long enough not to be an empty one" * 40)
-    assert diagnosed(folder, machine) == ("journal", "SW-JRN-01")
+    fault = first_fault(findings)
+    assert fault is not None
+    assert (fault.step, fault.code) == found
+    assert fault.detail is not None
+    assert fault.detail.zh != fault.detail.en
 
 
 def test_a_cable_that_is_out(folder: StateFolder, machine: Machine) -> None:

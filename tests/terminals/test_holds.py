@@ -20,8 +20,8 @@ from tests.terminals.recording_site import RecordingSite
 from tests.terminals.test_console import Person
 from tests.terminals.test_upload import hand_out, open_offline_shop
 
-CARD = NumberCard(number="6299000000001234", pin="493817", entry="keyed")
-SHOWN = ("--number", "6299000000001234", "--pin", "493817")
+CARD = NumberCard(number="8600123456789012", pin="493817", entry="keyed")
+SHOWN = ("--number", "8600123456789012", "--pin", "493817")
 
 
 def sent(site: RecordingSite) -> list[tuple[str, int | None]]:
@@ -129,6 +129,17 @@ def test_keys_place_a_hold_spend_part_of_it_and_give_another_back(
 
     assert sent(site) == [("hold", 20_000), ("capture", 18_000), ("hold", 5_000), ("release", None)]
     assert person.console.shown.mode == "redeem"
+
+
+def test_purchase_from_a_hold_is_what_is_voided_last(terminal: Terminal, site: RecordingSite) -> None:
+    terminal.transactions.load(CARD, 700)
+    terminal.transactions.hold(CARD, 2_000)
+    captured = terminal.capture_last(1_500)
+
+    terminal.void_last()
+
+    assert json.loads(site.sent()[-1].body)["original"] == str(captured.id)
+    assert site.balance == 100_700
 
 
 def test_key_for_a_hold_that_is_over_moves_nothing(terminal: Terminal, site: RecordingSite) -> None:

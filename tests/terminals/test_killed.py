@@ -13,7 +13,7 @@ from terminals.journal import Entry, Journal
 from tests.terminals.conftest import ROOT, Agent
 from tests.terminals.recording_site import RecordingSite
 
-REDEEM = ("redeem", "--amount", "12.50", "--number", "6299000000001234", "--pin", "493817")
+REDEEM = ("redeem", "--amount", "12.50", "--number", "8600123456789012", "--pin", "493817")
 pytestmark = pytest.mark.kill
 
 
@@ -86,7 +86,7 @@ def test_a_reversal_killed_on_the_way_ends_with_nothing_moved(
 
 def test_a_new_sale_resolves_the_killed_one_first(agent: Agent, site: RecordingSite) -> None:
     agent.run(*REDEEM, dies_at="received")
-    code, sale = agent.json("redeem", "--amount", "3.00", "--qr", "12345678901234567890")
+    code, sale = agent.json("redeem", "--amount", "3.00", "--qr", "87001234567890123458")
     assert (code, sale["outcome"], sale["sequence"]) == (0, "approved", 2)
     assert [(item["sequence"], item["outcome"]) for item in sale["resolved"]] == [(1, "approved")]
     assert site.balance == 100_000 - 1250 - 300

@@ -25,7 +25,7 @@ from tests.terminals.test_readers_udp import Simulator
 pytestmark = [pytest.mark.kill, pytest.mark.long]
 POINTS_MAX = 400
 KILLED = -signal.SIGKILL
-QR = ("--qr", "8712 3456 7890 1234 5678")
+QR = ("--qr", "8712 3456 7890 1234 5677")
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -164,7 +164,7 @@ def test_a_redeem_killed_anywhere_keeps_another_card_waiting_only_until_it_is_re
 ) -> None:
     def play(stage: Round, point: int) -> int:
         code, _ = forking.run("redeem", "--amount", "12.50", *QR, point=point)
-        again, told = forking.run("redeem", "--amount", "3.00", "--number", "6299000000001234", "--pin", "1")
+        again, told = forking.run("redeem", "--amount", "3.00", "--number", "8600123456789012", "--pin", "1")
         assert (again, told["approved_amount"]) == (0, 300), point
         stage.resolve()
         assert sold(stage) in ([300], [1_250, 300]), point

@@ -42,6 +42,7 @@ TABLE: list[tuple[str, Scheme, str | None, str | None]] = [
     ("8600123456789013", "card_number", "CODE-CHK-01", None),
     ("8600123456789021", "card_number", "CODE-CHK-01", None),
     ("86001234", "card_number", "CODE-CHK-01", None),
+    ("8600123456789012" + " " * 500 + "7", "unknown", "CODE-STD-01", None),
     ("87001234567890123458", "card_code", None, None),
     ("87001234567890123459", "card_code", "CODE-CHK-01", None),
     ("8700123456789012345", "card_code", "CODE-CHK-01", None),
@@ -130,13 +131,21 @@ def test_refused_tap_keeps_its_reason() -> None:
 
 @pytest.mark.parametrize("command", [["redeem", "--amount", "5"], ["balance"]])
 @pytest.mark.parametrize(
-    ("code", "fault", "tender"),
-    [("286612345678901234", "CODE-STD-01", "alipay"), ("8600123456789013", "CODE-CHK-01", None)],
+    ("option", "code", "fault", "tender"),
+    [
+        ("--code", "286612345678901234", "CODE-STD-01", "alipay"),
+        ("--code", "8600123456789013", "CODE-CHK-01", None),
+        ("--code", "", "CODE-STD-01", None),
+        ("--number", "8600123456789013", "CODE-CHK-01", None),
+        ("--qr", "87001234567890123459", "CODE-CHK-01", None),
+        ("--qr", "", "CODE-STD-01", None),
+    ],
 )
 def test_command_refuses_what_is_not_ours_and_calls_nobody(
-    agent: Agent, site: RecordingSite, command: list[str], code: str, fault: str, tender: str | None
-) -> None:
-    exit_code, told = agent.json(*command, "--code", code)
+    agent: Agent, site: RecordingSite, command: list[str], option: str, code: str, fault: str,
+    tender: str | None,
+) -> None:  # fmt: skip
+    exit_code, told = agent.json(*command, option, code)
 
     assert (exit_code, told["outcome"], told["code"]) == (1, "refused", fault)
     assert (told["money_moved"], told["suggested_tender"]) == ("no", tender)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from prepaid.keys import read_or_make_keys
-from terminals import messages
+from terminals import messages, transactions
 from terminals.advices import read_grant, write_grant
 from terminals.connection import Connection, Timeouts
 from terminals.errors import AnswerUnknown, NothingSent
@@ -128,6 +128,17 @@ def test_limits_are_sums_over_what_was_sold(ready: Terminal) -> None:
         for uid, amount in ((UID, 5_000), (UID, 3_000), (UID, 1), (OTHER_UID, 4_000), (OTHER_UID, 1))
     ]
     assert sold == [None, None, "offline_limit_card", None, "offline_limit_terminal"]
+
+
+def test_a_clock_that_goes_back_makes_no_grant_younger(
+    ready: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(ready)
+    now, told = datetime.now(UTC), []
+    for minutes in (50, 44, 46, -6):
+        monkeypatch.setattr(transactions, "_now", lambda at=now + timedelta(minutes=minutes): at)
+        told.append(result_of(ready.transactions.redeem(SUN, 100, uid=UID)).code)
+    assert told == [None, "SW-CLK-01", None, "SW-CLK-01"]
 
 
 def test_what_is_not_told_yet_counts_under_a_new_grant_too(ready: Terminal, site: RecordingSite) -> None:

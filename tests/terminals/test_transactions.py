@@ -195,6 +195,21 @@ def test_a_void_undoes_the_last_sale_once(terminal: Terminal, site: RecordingSit
     assert site.balance == 100_000
 
 
+def test_an_approval_that_nobody_saw_and_was_voided_since_is_not_told_again(
+    folder: StateFolder, site: RecordingSite
+) -> None:
+    with Terminal(folder) as killed:
+        first = killed.transactions.redeem(CARD, 500)
+    with Terminal(folder) as begun_anew:
+        assert begun_anew.transactions.redeem(CARD, 500).id == first.id
+        begun_anew.void_last()
+
+        again = begun_anew.transactions.redeem(CARD, 500)
+
+    assert (again.id != first.id, again.state) == (True, "answered")
+    assert site.balance == 99_500
+
+
 def test_the_same_id_again_gives_the_first_answer(terminal: Terminal, site: RecordingSite) -> None:
     entry_id = UUID("01936d2e-7c11-7abc-8def-0123456789ff")
     first = terminal.transactions.redeem(CARD, 1250, entry_id=entry_id)

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from prepaid.cards.models import Card
 from prepaid.money import Money, format_amount
@@ -29,7 +29,9 @@ from prepaid.settlement.kinds import (
 )
 from prepaid.settlement.models import SettlementException
 from prepaid.stored_value.reasons import reason_of
+from prepaid.web.named import reads_chinese
 from prepaid.web.templatetags.shop import since
+from terminals.faults import cause_of
 
 TYPES = {
     "load": gettext_lazy("Top-up"),
@@ -173,8 +175,11 @@ def _advice(detail: Mapping[str, Any]) -> list[str]:
         lines.append(_("Not covered: %(amount)s. The next top-up recovers it.") % {"amount": amount})
     if detail["reason"]:
         why = reason_of(detail["reason"])
-        sentence = why.zh if (get_language() or "").startswith("zh") else why.en
+        sentence = why.zh if reads_chinese() else why.en
         lines.append(f"{detail['reason']}: {sentence.split('. ')[0].split('，')[0].rstrip('.。')}")
+    if detail.get("code"):
+        said = cause_of(detail["code"]).text
+        lines.append(f"{detail['code']}: {said.zh if reads_chinese() else said.en}")
     return lines
 
 
