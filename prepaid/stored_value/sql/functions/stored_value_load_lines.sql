@@ -72,4 +72,8 @@ begin
     select count(*) filter (where line.outcome <> 'loaded') into refused
     from cards_bulkline as line
     where line.bulk_id = p_bulk and line.line = any (v_lines || v_single);
+    if p_from = 1 then
+        -- As in stored_value_make_lines: the audit of that night looks at every one of them.
+        analyze (skip_locked) cards_card, ledger_account, ledger_answer, ledger_lot, ledger_transaction, ledger_transfer;
+    end if;
 end $$;
