@@ -175,5 +175,5 @@ def test_the_command_promotes_the_only_spare_or_says_bak_01(shop: Shop, capsys: 
     call_command("promote_terminal", *words)
 
     assert '"name": "T1"' in capsys.readouterr().out
-    with pytest.raises(CommandError, match="0 spares"):
+    with pytest.raises(CommandError, match="There is no such spare"):
         call_command("promote_terminal", *words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -25,6 +26,7 @@ from tests.terminals.broken_parts import can_make_networks
 
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET = Path("/run/pcscd/pcscd.comm")
+LOCK = Path("/run/prepaid-tests-pcscd.lock")
 NAME = "Prepaid Virtual Reader"
 INSTALL = (
     "no virtual PC/SC reader: apt-get install pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev, "
@@ -188,11 +190,14 @@ def slot() -> Iterator[Slot]:
         if os.environ.get("CI") == "true":
             pytest.fail(hindrance)
         pytest.skip(hindrance)
-    if SOCKET.exists():
-        pytest.skip("another pcscd runs on this machine, and there is room for one")
-    made = Slot()
-    yield made
-    made.clear()
+    with LOCK.open("w") as lock:
+        # There is room for one pcscd on a machine: workers take turns.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if SOCKET.exists():
+            pytest.skip("another pcscd runs on this machine, and there is room for one")
+        made = Slot()
+        yield made
+        made.clear()
 
 
 @pytest.fixture
