@@ -93,7 +93,9 @@ def test_bonus_that_expires_goes_back_to_promotion(shop: Shop) -> None:
     assert_ledger_is_clean()
 
 
-def test_lot_is_good_as_long_as_its_last_day_lasts_in_any_store(shop: Shop, held: HeldCard) -> None:
+def test_lot_is_good_as_long_as_its_last_day_lasts_in_any_store(own_db: str) -> None:
+    shop = open_shop(value_valid_months=1)
+    held = shop.card(balance=1_000)
     behind = Store.objects.create(
         code=f"H{shop.store.code}", name="Hawaii", currency="CNY", timezone="Pacific/Honolulu"
     )
