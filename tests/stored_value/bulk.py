@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from prepaid.cards.presentation import Presentation
 from prepaid.identifiers import uuid7
 from prepaid.money import Money
 from prepaid.stored_value.approvals.bulk import ask_for_import, ask_for_order
-from prepaid.stored_value.approvals.service import approve
+from prepaid.stored_value.approvals.service import Asked, approve
 from prepaid.stored_value.bulk.imports import check_import, run_chunk
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from prepaid.stored_value.redeem import redeem
@@ -48,19 +49,19 @@ def draft(shop: Shop, quantity: int = 3, amount: int = 10_000, **changed: Any) -
 
 def approved(order: CardOrder, at: datetime = NOON) -> Staff:
     """Have one manager of the order's store ask for it and another approve it; give who approved."""
-    asker, second = (hire_at(order.store_id, order.till_id) for _ in range(2))
-    asked = ask_for_order(order.id, approval_id=uuid7(), staff=asker, reason="for the feast", at=at)
-    if asked.is_pending:
-        assert approve(asked.approval.id, staff=second, at=at).is_executed
-        return second
-    assert asked.is_executed
-    return asker
+    return _approved_by_two(order, ask_for_order, "for the feast", at)
 
 
 def started(made: CardImport, at: datetime = NOON) -> Staff:
     """Have one manager of the import's store ask for it and another approve it; give who approved."""
-    asker, second = (hire_at(made.store_id, made.till_id) for _ in range(2))
-    asked = ask_for_import(made.id, approval_id=uuid7(), staff=asker, reason="the old system ends", at=at)
+    return _approved_by_two(made, ask_for_import, "the old system ends", at)
+
+
+def _approved_by_two(
+    bulk: CardOrder | CardImport, ask: Callable[..., Asked], reason: str, at: datetime
+) -> Staff:
+    asker, second = (hire_at(bulk.store_id, bulk.till_id) for _ in range(2))
+    asked = ask(bulk.id, approval_id=uuid7(), staff=asker, reason=reason, at=at)
     if asked.is_pending:
         assert approve(asked.approval.id, staff=second, at=at).is_executed
         return second

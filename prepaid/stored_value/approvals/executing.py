@@ -5,6 +5,7 @@ Knows the functions of stored value and cards; must not know who may decide.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -169,21 +170,18 @@ def carry_out_card_return(approval: Approval, asked: CardReturn, *, at: datetime
 
 def carry_out_bulk_issue(approval: Approval, asked: BulkIssue, *, at: datetime) -> Carried:
     """Let the order be made, by the name of who decided; the job goes on with it. Locks the order's row."""
-    assert approval.decided_by is not None, "it is carried out once it is decided"
-    try:
-        approve_order(asked.order_id, by=approval.decided_by, at=at)
-    except BulkRefused:
-        return Carried("changed_since")
-    except RuleRefused as refused:
-        return Carried(refused.code)
-    return Carried()
+    return _let_go_on(approve_order, asked.order_id, approval, at)
 
 
 def carry_out_bulk_import(approval: Approval, asked: BulkImport, *, at: datetime) -> Carried:
     """Let the file be brought in; the job goes on with it. Locks the import's row."""
+    return _let_go_on(start_import, asked.import_id, approval, at)
+
+
+def _let_go_on(lead: Callable[..., object], bulk_id: UUID, approval: Approval, at: datetime) -> Carried:
     assert approval.decided_by is not None, "it is carried out once it is decided"
     try:
-        start_import(asked.import_id, by=approval.decided_by, at=at)
+        lead(bulk_id, by=approval.decided_by, at=at)
     except BulkRefused:
         return Carried("changed_since")
     except RuleRefused as refused:

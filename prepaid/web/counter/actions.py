@@ -63,6 +63,11 @@ class Action:
         )
 
 
+def is_possible(kind: str | None, amount_minor: int) -> bool:
+    """Say whether an action can be of an amount; the void of an empty card's close gives nothing back."""
+    return (0 if kind == "void" else 1) <= amount_minor <= AMOUNT_MINOR_MAX
+
+
 def arm(kind: Kind, card_id: UUID, money: Money, *, original: UUID | None = None) -> Action:
     """Make an action with a fresh id."""
     return Action(id=uuid7(), kind=kind, card_id=card_id, money=money, original=original)
@@ -80,8 +85,7 @@ def read_action(fields: QueryDict, *, currency: str) -> Action | None:
     kind = fields.get("kind")
     if kind not in get_args(Kind) or (kind in OF_AN_ORIGINAL) != (original is not None):
         return None
-    amount_least = 0 if kind == "void" else 1
-    if transaction_id.version != UUID_VERSION or not amount_least <= amount_minor <= AMOUNT_MINOR_MAX:
+    if transaction_id.version != UUID_VERSION or not is_possible(kind, amount_minor):
         return None
     money = Money(amount_minor, currency)
     return Action(id=transaction_id, kind=kind, card_id=card_id, money=money, original=original)  # type: ignore[arg-type]

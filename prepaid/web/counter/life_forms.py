@@ -23,7 +23,7 @@ from prepaid.web.counter.acts import Code
 from prepaid.web.counter.commands import list_sought
 from prepaid.web.counter.finding import find_card, get_card
 from prepaid.web.counter.issuing import find_new_tap
-from prepaid.web.named import article_of, text_of
+from prepaid.web.named import told_of
 
 UUID_VERSION = 7
 TENDERS = (("cash", gettext_lazy("Cash")), ("bank_transfer", gettext_lazy("Bank transfer")))
@@ -165,8 +165,8 @@ class CloseForm(PaidOutForm):
         rule = rules_in_force(self.card.program.rule_set_id, today).get("refund_formula")
         holds_value = LedgerAccount.objects.filter(pk=self.card.account_id, balance__gt=0).exists()
         if rule is not None and "paid_bucket" not in rule.stated and holds_value:
-            said = f"{text_of(rule)} ({article_of(rule)})"
-            self.add_error(None, _("Nothing was changed: return this card in the office.") + " " + said)
+            elsewhere = _("Nothing was changed: return this card in the office.")
+            self.add_error(None, f"{elsewhere} {told_of(rule)}")
         return cleaned
 
 

@@ -83,7 +83,7 @@ def _events(terminal_id: UUID, after_id: int | None) -> Iterator[str]:
     known = _newest_posting(terminal_id)
     for tap in listen_taps(terminal_id, after_id=after_id, keep_alive_s=KEEP_ALIVE_S):
         told = _told(tap) if tap else None
-        newest = max(known, _newest_posting(terminal_id, known), key=lambda posting: posting[0])
+        newest = _newest_posting(terminal_id, known)
         # The stream lasts for hours; the thread's own connection goes back after each look.
         if not connection.in_atomic_block:
             connection.close()
@@ -99,7 +99,7 @@ def _events(terminal_id: UUID, after_id: int | None) -> Iterator[str]:
 
 
 def _newest_posting(terminal_id: UUID, known: Posting = NO_POSTING) -> Posting:
-    """Give the last sale with a card at the terminal after the known one; NO_POSTING where there is none.
+    """Give the last sale with a card at the terminal: the known one, where none came after it.
 
     A sale is one call and no tap: it is looked for here, so that it costs its own commit nothing.
     """
@@ -107,7 +107,7 @@ def _newest_posting(terminal_id: UUID, known: Posting = NO_POSTING) -> Posting:
         origin_id=terminal_id, sequence__gt=known[0], outcome="approved", presented_id__isnull=False
     )
     newest = answers.order_by("-sequence").first()
-    return (newest.sequence or 0, newest.presented_id) if newest else NO_POSTING
+    return (newest.sequence or 0, newest.presented_id) if newest else known
 
 
 def _told(tap: SeenTap) -> dict[str, object]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from prepaid.ledger.errors import IdReused, TryAgain
 from prepaid.ledger.models import LedgerAnswer
-from prepaid.money import AMOUNT_MINOR_MAX, Money, format_amount
+from prepaid.money import Money, format_amount
 from prepaid.web.access import Place, StaffRequest, at_a_till
 from prepaid.web.counter import finding
 from prepaid.web.counter.actions import (
@@ -28,6 +28,7 @@ from prepaid.web.counter.actions import (
     arm,
     commit,
     foresee,
+    is_possible,
     read_action,
 )
 from prepaid.web.counter.commands import Typed, list_sought, read_amount
@@ -171,9 +172,7 @@ def _arm_original(screen: Screen, kind: Kind, original: UUID, *, wanted: str) ->
     if kind == "refund":
         rows = (row.refundable_minor for row in screen.open.rows if row.id == original)
         amount_minor = int(wanted) if wanted.isdecimal() else next(rows, 0) or amount_minor
-    # An empty card was merged or closed: there is nothing to give back, and a card to open again.
-    amount_least = 0 if kind == "void" else 1
-    if not amount_least <= amount_minor <= AMOUNT_MINOR_MAX:
+    if not is_possible(kind, amount_minor):
         screen.notice = refusal_of("amount_over_original")
         return
     money = Money(amount_minor, answer.currency)

@@ -15,7 +15,6 @@ from prepaid.cards.rules.in_force import RuleRefused
 from prepaid.identifiers import uuid7
 from prepaid.money import Money, format_amount
 from prepaid.stored_value.approvals.bulk import ask_for_import
-from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.bulk.errors import FileUnreadable
 from prepaid.stored_value.bulk.fault_words import FAULTS, FILE_FAULTS
 from prepaid.stored_value.bulk.imports import check_import, run_chunk
@@ -23,7 +22,7 @@ from prepaid.stored_value.management.commands.issue_card import (
     find_manager,
     find_program,
     find_till,
-    who_decides,
+    say_above_the_amount,
 )
 from prepaid.stores.models import Staff
 
@@ -89,7 +88,10 @@ class Command(BaseCommand):
     def _bring_in(self, made: CardImport, staff: Staff, reason: str) -> None:
         done = ask_for_import(made.id, approval_id=uuid7(), staff=staff, reason=reason, at=timezone.now())
         if done.is_pending:
-            self._tell_who_decides(made, done.approval)
+            said = say_above_the_amount(done.approval, made.program.currency)
+            self.stdout.write(
+                f"{made.id}: nothing is brought in yet. {said} The job brings the cards in then."
+            )
             return
         while run_chunk(made.id, at=timezone.now()):
             made.refresh_from_db()
@@ -98,13 +100,3 @@ class Command(BaseCommand):
         for line in left_out.order_by("line"):
             self.stderr.write(f"line {line.line}: left out: {line.outcome}")
         self.stdout.write(f"{made.id}: brought in; undo it in the office, under Imports.")
-
-    def _tell_who_decides(self, made: CardImport, asked: Approval) -> None:
-        total, most = (
-            format_amount(Money(minor, made.program.currency))
-            for minor in (asked.amount, asked.alone_max or 0)
-        )
-        self.stdout.write(
-            f"{made.id}: nothing is brought in yet. {total} in all is above {most}: {who_decides(asked)} "
-            "The job brings the cards in then."
-        )

@@ -15,7 +15,7 @@ from prepaid.cards.numbers import grouped
 from prepaid.cards.presentation import at_the_desk
 from prepaid.identifiers import uuid7
 from prepaid.keys import site_keys
-from prepaid.money import AMOUNT_MINOR_MAX, Money
+from prepaid.money import AMOUNT_MINOR_MAX, Money, format_amount
 from prepaid.stored_value.answers import Answer
 from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.issue import IssuedCard, issue
@@ -95,6 +95,12 @@ def who_decides(asked: Approval) -> str:
         f"a manager other than {asked.asked_by} must approve it in the office, under Approvals, before "
         f"{asked.expires_at:%Y-%m-%d %H:%M} UTC."
     )
+
+
+def say_above_the_amount(asked: Approval, currency: str) -> str:
+    """Say how much was asked for in all, what one person may decide, and who decides now."""
+    total, most = (format_amount(Money(minor, currency)) for minor in (asked.amount, asked.alone_max or 0))
+    return f"{total} in all is above {most}: {who_decides(asked)}"
 
 
 def top_up(issued: IssuedCard, amount: Money, origin: Origin) -> Answer:

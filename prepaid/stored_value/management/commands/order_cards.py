@@ -15,14 +15,13 @@ from prepaid.identifiers import uuid7
 from prepaid.money import Money, format_amount, parse_amount
 from prepaid.stored_value.approvals.bulk import ask_for_order
 from prepaid.stored_value.approvals.errors import ApprovalError
-from prepaid.stored_value.approvals.models import Approval
 from prepaid.stored_value.approvals.service import Asked
 from prepaid.stored_value.bulk.orders import load_chunk, make_chunk, order_cards, record_funds
 from prepaid.stored_value.management.commands.issue_card import (
     find_manager,
     find_program,
     find_till,
-    who_decides,
+    say_above_the_amount,
 )
 from prepaid.stores.models import Staff
 
@@ -50,7 +49,11 @@ class Command(BaseCommand):
         except (ValueError, RuleRefused, ApprovalError) as error:
             raise CommandError(f"{error} Nothing was ordered.") from error
         if done.is_pending:
-            self._tell_who_decides(order, done.approval)
+            said = say_above_the_amount(done.approval, program.currency)
+            self.stdout.write(
+                f"{order.id}: drafted, nothing is made yet. {said} "
+                "The job makes the cards then; record the money under Orders when it is in."
+            )
             return
         while make_chunk(order.id, at=timezone.now()):
             self._tell(order.id)
@@ -78,16 +81,6 @@ class Command(BaseCommand):
         )
         done = ask_for_order(order.id, approval_id=uuid7(), staff=staff, reason=options["reason"], at=now)
         return order, done
-
-    def _tell_who_decides(self, order: CardOrder, asked: Approval) -> None:
-        total, most = (
-            format_amount(Money(minor, order.program.currency))
-            for minor in (order.total_minor, asked.alone_max or 0)
-        )
-        self.stdout.write(
-            f"{order.id}: drafted, nothing is made yet. {total} in all is above {most}: {who_decides(asked)} "
-            "The job makes the cards then; record the money under Orders when it is in."
-        )
 
     def _tell(self, order_id: Any) -> None:
         order = CardOrder.objects.select_related("program").get(pk=order_id)

@@ -51,6 +51,5 @@ begin
     if v_broken.id is null or array_position(c_order, p_reason) < array_position(c_order, v_broken.reason) then
         return p_reason;
     end if;
-    insert into ledger_answer_rule (answer_id, rule_id) values (p_request.id, v_broken.id);
-    return v_broken.reason;
+    return stored_value_decline_by(p_request, v_broken.id, v_broken.reason);
 end $$;

@@ -11,9 +11,5 @@ begin
     if (p_card.program).rule_set_id is not null then
         v_rule := stored_value_balance_rule((p_card.program).rule_set_id, p_request.business_date, p_balance);
     end if;
-    if v_rule is null then
-        return null;
-    end if;
-    insert into ledger_answer_rule (answer_id, rule_id) values (p_request.id, v_rule);
-    return 'limit_balance';
+    return stored_value_decline_by(p_request, v_rule, 'limit_balance');
 end $$;

@@ -24,9 +24,5 @@ begin
         when 'cash_out' then 'refund_allowed'
         when 'move' then 'transfer_allowed'
     end;
-    if v_rule.id is null then
-        return null;
-    end if;
-    insert into ledger_answer_rule (answer_id, rule_id) values (p_request.id, v_rule.id);
-    return 'type_not_allowed';
+    return stored_value_decline_by(p_request, v_rule.id, 'type_not_allowed');
 end $$;

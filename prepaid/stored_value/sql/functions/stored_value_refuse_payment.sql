@@ -22,9 +22,5 @@ begin
         else false
     end
     order by rule.field limit 1;
-    if v_rule is null then
-        return null;
-    end if;
-    insert into ledger_answer_rule (answer_id, rule_id) values (p_request.id, v_rule);
-    return 'type_not_allowed';
+    return stored_value_decline_by(p_request, v_rule, 'type_not_allowed');
 end $$;
