@@ -19,10 +19,11 @@ CLIENTS = 8
 FOLDER = Path(__file__).parent
 TABLES = ("account", "lot", "transaction", "transfer", "answer", "outbox")
 FUNCTIONS = (
-    "ledger_available", "ledger_begin_day", "ledger_chain_hash", "ledger_count_posting", "ledger_post",
-    "ledger_spendable", "ledger_take", "stored_value_admit_card", "stored_value_count",
-    "stored_value_find_card", "stored_value_redeem", "stored_value_refuse_card",
-    "stored_value_refuse_pin", "stored_value_reply_with", "stored_value_stored_answer", "stored_value_replay",
+    "ledger_available", "ledger_begin_day", "ledger_bytes_of_leg", "ledger_bytes_of_legs",
+    "ledger_chain_hash", "ledger_count_posting", "ledger_post", "ledger_spend", "ledger_spendable",
+    "ledger_take", "stored_value_admit_card", "stored_value_count", "stored_value_find_card",
+    "stored_value_redeem", "stored_value_refuse_card", "stored_value_refuse_pin", "stored_value_replay",
+    "stored_value_reply_with", "stored_value_stored_answer",
 )  # fmt: skip
 LOOK_AGAIN = "(select card.state from cards_card as card where card.id = v_card.card_id) <> 'active'"
 CHECKED = """
@@ -73,9 +74,8 @@ DESIGNS = (
     Design(
         name="no outbox",
         schema="no_outbox",
-        texts=(
-            ("ledger_post", "    insert into ledger_outbox", "    return v_hash;\ninsert into ledger_outbox"),
-        ),
+        texts=(("ledger_spend", "    insert into ledger_outbox",
+                "    return v_hash;\ninsert into ledger_outbox"),),
     ),
     Design(
         name="no SET search_path, not SECURITY DEFINER",

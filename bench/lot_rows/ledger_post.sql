@@ -11,7 +11,7 @@ declare
     v_hash bytea := ledger_chain_hash(
         p_before.hash, p_before.id, v_position, p_request.id, p_type, p_amount, p_after.balance, p_after.held, p_original,
         p_request.origin_id, p_request.store_id, p_request.business_date, p_request.occurred_at, p_request.recorded_at,
-        p_request.operator, p_legs);
+        p_request.operator, ledger_bytes_of_legs(p_legs));
 begin
     update ledger_account
     set balance = p_after.balance, held = p_after.held, lot_count = p_after.lot_count,

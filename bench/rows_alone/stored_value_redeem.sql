@@ -37,5 +37,5 @@ begin
     return next row(
         p_request.id, 'redeem', 'approved', null, p_amount, p_currency, v_account.balance, v_account.balance, null, null,
         null, p_request.recorded_at, v_account.hash, false, p_request.origin_id, p_request.sequence,
-        null)::stored_value_reply;
+        null, null)::stored_value_reply;
 end $$;

@@ -209,13 +209,14 @@ class Credential(models.Model):
     # When and through which terminal it rose last; None before its first posting.
     counter_at = models.DateTimeField(null=True)
     counter_by = models.UUIDField(null=True)
-    key_version = models.PositiveSmallIntegerField(default=0)
+    # Never negative, as the PIN's two counts: by a domain, which a tap does not pay for (ADR 0003).
+    key_version = models.SmallIntegerField(default=0)
     # What a terminal can work out of the card by itself, for the hot list; None where it never showed it.
     fingerprint = models.BinaryField(max_length=4, null=True, db_index=True)
     pin_mac = models.BinaryField(max_length=32, null=True)
-    pin_failures = models.PositiveSmallIntegerField(default=0)
+    pin_failures = models.SmallIntegerField(default=0)
     # A PIN is locked after this many wrong tries, until staff set a new one.
-    pin_tries_max = models.PositiveSmallIntegerField(default=5)
+    pin_tries_max = models.SmallIntegerField(default=5)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("method", "lookup"), name="cards_credential_lookup"),)

@@ -52,9 +52,9 @@ PAUSE = " perform pg_sleep(0.02);"
 MUTANTS = (
     Mutant(
         "guard: an account's row is written only as it was read",
-        "ledger/sql/functions/ledger_post.sql",
+        "ledger/sql/functions/ledger_spend.sql",
         ("spending by many codes at once",),
-        changes=((" and position = p_before.position", " and pg_sleep(0.005) is not null"),),
+        changes=((" and position = p_account.position", " and pg_sleep(0.005) is not null"),),
     ),
     Mutant(
         "check: the open lots are the balance",

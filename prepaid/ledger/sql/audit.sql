@@ -92,7 +92,7 @@ select 'transaction', format('%s/%s %s', account_id, position, id), 'its hash do
 from chain
 where hash <> ledger_chain_hash(
     before, account_id, position, id, type, amount, balance_after, held_after, original_id, origin_id, store_id,
-    business_date, occurred_at, recorded_at, operator, legs);
+    business_date, occurred_at, recorded_at, operator, ledger_bytes_of_legs(legs));
 
 -- name: account_stands_at_the_end_of_its_chain
 select 'account', account.id::text,

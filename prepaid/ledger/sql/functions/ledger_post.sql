@@ -12,26 +12,16 @@ declare
     v_hash bytea := ledger_chain_hash(
         p_before.hash, p_before.id, v_position, p_request.id, p_type, p_amount, p_after.balance, p_after.held, p_original,
         p_request.origin_id, p_request.store_id, p_request.business_date, p_request.occurred_at, p_request.recorded_at,
-        p_request.operator, p_legs);
+        p_request.operator, ledger_bytes_of_legs(p_legs));
     v_counted ledger_account;
 begin
-    if p_type = 'redeem' and p_request.business_date <= p_before.counted_on and p_after.held = p_before.held
-        and p_after.lot_count = p_before.lot_count
-    then
-        -- The common case, as ledger_count_posting counts it: no call, and no column that stays as it is.
-        update ledger_account
-        set balance = p_after.balance, lots = p_after.lots, position = v_position, hash = v_hash,
-            redeemed_today = p_before.redeemed_today + p_amount, redeemed_month = p_before.redeemed_month + p_amount
-        where id = p_before.id and position = p_before.position;
-    else
-        v_counted := ledger_count_posting(p_before, p_request.business_date, p_type, p_amount, p_original, p_undoes);
-        update ledger_account
-        set balance = p_after.balance, held = p_after.held, lots = p_after.lots, lot_count = p_after.lot_count,
-            position = v_position, hash = v_hash, counted_on = v_counted.counted_on, loads_today = v_counted.loads_today,
-            loaded_today = v_counted.loaded_today, loaded_month = v_counted.loaded_month,
-            redeemed_today = v_counted.redeemed_today, redeemed_month = v_counted.redeemed_month
-        where id = p_before.id and position = p_before.position;
-    end if;
+    v_counted := ledger_count_posting(p_before, p_request.business_date, p_type, p_amount, p_original, p_undoes);
+    update ledger_account
+    set balance = p_after.balance, held = p_after.held, lots = p_after.lots, lot_count = p_after.lot_count,
+        position = v_position, hash = v_hash, counted_on = v_counted.counted_on, loads_today = v_counted.loads_today,
+        loaded_today = v_counted.loaded_today, loaded_month = v_counted.loaded_month,
+        redeemed_today = v_counted.redeemed_today, redeemed_month = v_counted.redeemed_month
+    where id = p_before.id and position = p_before.position;
     if not found then
         return null;
     end if;

@@ -25,7 +25,7 @@ begin
         select opening.*, ledger_chain_hash(
             '\x', opening.account_id, 1, opening.id, p_type, opening.amount, opening.amount, 0, null, p_request.origin_id,
             p_request.store_id, p_request.business_date, p_request.occurred_at, p_request.recorded_at, p_request.operator,
-            opening.legs) as hash,
+            ledger_bytes_of_legs(opening.legs)) as hash,
             array(
                 select row(lot.lot_no, lot.bonus, lot.amount, opening.expires_on)::ledger_open_lot
                 from (values (opening.paid_no, false, opening.paid), (opening.bonus_no, true, opening.bonus))

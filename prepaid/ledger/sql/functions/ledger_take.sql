@@ -14,15 +14,6 @@ declare
     v_paid_left bigint;
     v_bonus_left bigint;
 begin
-    -- The common case: the first lot covers it.
-    if not p_proportional and p_lots[1].remaining > p_amount
-        and (p_lots[1].expires_on is null or p_lots[1].expires_on >= p_on)
-    then
-        lots := p_lots;
-        lots[1].remaining := lots[1].remaining - p_amount;
-        legs := array[row(p_lots[1].lot_no, p_debit, p_credit, p_amount)::ledger_leg];
-        return;
-    end if;
     lots := '{}';
     legs := '{}';
     v_bonus_left := p_amount;

@@ -20,6 +20,13 @@ begin
         returning card.id, card.account_id, card.last_four, card.state, card.expires_on, credential.id, null::bigint,
             program
         into v_card;
+        -- Most cards: nothing else is asked of them.
+        if v_card.state = 'active' and coalesce(v_card.expires_on >= p_request.business_date, true)
+            and (v_card.program).currency = p_currency and (v_card.program).scope_store_ids is null
+            and (v_card.program).challenge_above is null
+        then
+            return v_card;
+        end if;
     elsif p_presented.method = 'token' then
         v_card := stored_value_find_card(p_presented, p_request.origin_id, p_request.recorded_at);
         update cards_proof as proof

@@ -14,7 +14,6 @@ declare
     v_spendable bigint;
     v_available bigint;
     v_approved bigint;
-    v_taken record;
     v_hash bytea;
     v_again boolean := false;
     -- Whether something is counted beside the account's row: most programs have none of it.
@@ -36,54 +35,59 @@ begin
         else
             select * into v_account from ledger_account where id = v_card.account_id;
         end if;
-        v_after := v_account;
-        if p_request.business_date > v_account.counted_on then
-            v_after := ledger_begin_day(v_account, p_request.business_date);
-        end if;
         v_spendable := ledger_spendable(v_account.lots, p_request.business_date);
         v_available := case when v_account.held = 0 then v_spendable else ledger_available(v_account, p_request.business_date) end;
         v_approved := case when p_partial then least(p_amount, v_available) else p_amount end;
-        v_reason := coalesce(
-            case
-                when p_currency <> v_account.currency then 'currency_mismatch'
-                when p_amount > (v_card.program).redeem_single_max
-                    or v_is_counted and p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts
-                        and p_amount > (v_card.program).low_trust_single_max
-                    or p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
-                -- What is held counts as spent.
-                when v_after.redeemed_today + v_account.held + p_amount > (v_card.program).redeem_day_max
-                    or v_after.redeemed_month + v_account.held + p_amount > (v_card.program).redeem_month_max then 'limit_day'
-                when v_is_counted and not v_again then stored_value_refuse_counted(
-                    v_card, p_presented.method, null, p_request.business_date, p_currency, 0, p_amount)
-            end,
-            case
-                when v_again or p_presented.method = 'desk' then null
-                when p_presented.method = 'number' or p_presented.pin_mac is not null
-                    or p_amount > (v_card.program).pin_above
-                    or v_is_counted and stored_value_is_beyond_low_trust(
-                        v_card, p_presented.method, p_request.business_date, p_currency, p_amount)
-                    then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
-            end,
-            case
-                when v_approved between 1 and v_available then null
-                when p_amount <= v_spendable then 'insufficient_because_of_hold'
-                else 'insufficient_funds'
-            end);
-        exit when v_reason is not null;
-        if v_is_counted then
-            if not v_again then
-                v_again := true;
-                continue;
+        -- Most redeems: none of the rules below has a question.
+        if p_presented.method <> 'sun' or p_presented.pin_mac is not null or v_is_counted or v_account.held > 0
+            or v_account.counted_on < p_request.business_date or v_account.currency <> p_currency
+            or p_amount > least((v_card.program).redeem_single_max, (v_card.program).pin_above)
+            or v_account.redeemed_today + p_amount > (v_card.program).redeem_day_max
+            or v_account.redeemed_month + p_amount > (v_card.program).redeem_month_max
+            or v_approved not between 1 and v_available
+        then
+            v_after := v_account;
+            if p_request.business_date > v_account.counted_on then
+                v_after := ledger_begin_day(v_account, p_request.business_date);
             end if;
-            v_reason := stored_value_count(p_request, v_card, p_presented, null, v_account, 0, v_approved);
+            v_reason := coalesce(
+                case
+                    when p_currency <> v_account.currency then 'currency_mismatch'
+                    when p_amount > (v_card.program).redeem_single_max
+                        or v_is_counted and p_presented.method = 'uid' and not (v_card.program).low_trust_pin_lifts
+                            and p_amount > (v_card.program).low_trust_single_max
+                        or p_presented.method = 'pay_code' and p_amount > (v_card.program).pay_code_max then 'limit_single'
+                    -- What is held counts as spent.
+                    when v_after.redeemed_today + v_account.held + p_amount > (v_card.program).redeem_day_max
+                        or v_after.redeemed_month + v_account.held + p_amount > (v_card.program).redeem_month_max then 'limit_day'
+                    when v_is_counted and not v_again then stored_value_refuse_counted(
+                        v_card, p_presented.method, null, p_request.business_date, p_currency, 0, p_amount)
+                end,
+                case
+                    when v_again or p_presented.method = 'desk' then null
+                    when p_presented.method = 'number' or p_presented.pin_mac is not null
+                        or p_amount > (v_card.program).pin_above
+                        or v_is_counted and stored_value_is_beyond_low_trust(
+                            v_card, p_presented.method, p_request.business_date, p_currency, p_amount)
+                        then stored_value_refuse_pin(v_card.credential_id, p_presented.pin_mac)
+                end,
+                case
+                    when v_approved between 1 and v_available then null
+                    when p_amount <= v_spendable then 'insufficient_because_of_hold'
+                    else 'insufficient_funds'
+                end);
             exit when v_reason is not null;
+            if v_is_counted then
+                if not v_again then
+                    v_again := true;
+                    continue;
+                end if;
+                v_reason := stored_value_count(p_request, v_card, p_presented, null, v_account, 0, v_approved);
+                exit when v_reason is not null;
+            end if;
         end if;
-        v_taken := ledger_take(
-            v_account.lots, v_approved, p_request.business_date, v_account.id, p_merchant,
-            (v_card.program).consumption_order = 'proportional');
-        v_after.lots := v_taken.lots;
-        v_after.balance := v_account.balance - v_approved;
-        v_hash := ledger_post(p_request, v_account, v_after, 'redeem', v_approved, null, null, null, v_taken.legs);
+        v_hash := ledger_spend(
+            p_request, v_account, v_approved, p_merchant, (v_card.program).consumption_order = 'proportional');
         v_again := true;
     end loop;
     if v_hash is not null then
@@ -92,7 +96,7 @@ begin
             raise exception 'the card was stopped meanwhile' using errcode = 'PC905';
         end if;
         return next stored_value_reply_with(
-            p_request, 'redeem', null, p_amount, v_approved, p_currency, v_after.balance, v_available - v_approved,
+            p_request, 'redeem', null, p_amount, v_approved, p_currency, v_account.balance - v_approved, v_available - v_approved,
             v_account.position + 1, v_card, null, v_hash);
     elsif v_reason in ('insufficient_funds', 'insufficient_because_of_hold') then
         return next stored_value_reply_with(
