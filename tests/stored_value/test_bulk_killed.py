@@ -51,7 +51,7 @@ class Workers:
     def __init__(self) -> None:
         database = connection.settings_dict
         host = quote(database["HOST"], safe="")
-        self._program = subprocess.Popen(
+        self._program: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-m", "tests.stored_value.bulk_worker", str(CHUNK)],
             cwd=BASE_FOLDER,
             env={
