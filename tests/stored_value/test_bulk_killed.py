@@ -51,7 +51,7 @@ class Workers:
     def __init__(self) -> None:
         database = connection.settings_dict
         host = quote(database["HOST"], safe="")
-        self._program: subprocess.Popen[str] = subprocess.Popen(
+        self._program = subprocess.Popen(
             [sys.executable, "-m", "tests.stored_value.bulk_worker", str(CHUNK)],
             cwd=BASE_FOLDER,
             env={
@@ -96,7 +96,8 @@ class Workers:
 
     def _line(self) -> str:
         assert self._program.stdout is not None
-        return self._program.stdout.readline().rstrip("\n")
+        line: str = self._program.stdout.readline()
+        return line.rstrip("\n")
 
     def _end_of_one(self) -> int:
         while (line := self._line()) == "chunk":
