@@ -25,7 +25,6 @@ create table entry (
     check ((state = 'answered') = (answer is not null))
 ) strict;
 
-create index entry_pending on entry (sequence) where body is not null;
 create index entry_unknown on entry (sequence) where body is not null and state <> 'stand_in';
 create index entry_original on entry (original) where original is not null;
 

@@ -67,6 +67,8 @@ class JournalFile:
         if owner != terminal_id:
             said, said_zh = f"the journal belongs to terminal {owner}", f"流水属于终端 {owner}"
             raise JournalError("SW-JRN-01", said, detail_zh=said_zh)
+        # Older agents keep them too, so that they are no other version.
+        _run(self._database, "journal-indexes.sql")
 
     def _version(self) -> int:
         return int(self._rows("pragma user_version", ())[0][0])
@@ -116,6 +118,7 @@ def _bring_up(database: sqlite3.Connection, version: int, terminal_id: str) -> N
     if version == 1:
         _run(database, "journal-1-to-2.sql")
     _run(database, "journal.sql")
+    _run(database, "journal-indexes.sql")
     if version == 1:
         database.execute(f"insert into entry ({_COLUMNS_1}, is_shown) select {_COLUMNS_1}, 1 from entry_1")
         database.execute("insert into belonging select terminal_id, ? from belonging_1", (secret,))

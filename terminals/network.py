@@ -49,6 +49,8 @@ def is_own_host(host: str) -> bool:
 
 def resolve(host: str, port: int, timeout_s: float = NAME_TIMEOUT_S) -> list[str]:
     """Find the addresses of a name; socket.gaierror when there is none or nobody answers in time."""
+    with contextlib.suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
     answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
     def ask() -> None:

@@ -52,6 +52,8 @@ THROWAWAY_SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
+    # Tests that take an order of locks out wait for PostgreSQL to look, again and again.
+    "deadlock_timeout": "50ms",
 }
 
 

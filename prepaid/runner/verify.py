@@ -23,6 +23,10 @@ PCSC_LOCK = "terminals/requirements-pcsc.txt"
 LOCALE_FOLDER = BASE_FOLDER / "locale"
 MAKE_MESSAGES = ["makemessages", "--locale", "zh_Hans", "--no-location", "--no-obsolete", "--no-wrap"]
 IGNORED_FOLDERS = [".venv", ".data", "node_modules"]
+# Files here are in memory: the tests make and remove hundreds of databases, each of a thousand files, which
+# is most of the work on a disk, and wait for thousands of writes to be on it.
+MEMORY_FOLDER = Path("/dev/shm")
+MEMORY_BYTES_MIN = 3 * 1024**3
 
 
 class CheckFailed(Exception):
@@ -39,11 +43,28 @@ def main(arguments: list[str]) -> NoReturn:
     compile_translations(LOCALE_FOLDER)
     if not arguments and not run_checks():
         sys.exit(1)
+    keep_files_in_memory()
     heading("pytest")
     # One more worker than processors: much of the time a test waits for a browser, a disk or a kill.
     workers = str((os.cpu_count() or 1) + 1)
     pytest = [sys.executable, "-m", "pytest", *(arguments or ["-n", workers, "--dist", "loadfile", "-q"])]
     os.execv(pytest[0], pytest)
+
+
+def keep_files_in_memory() -> None:
+    """Let the tests' databases and folders be in memory, where there is room for them and TMPDIR not set."""
+    if "TMPDIR" not in os.environ and has_room(MEMORY_FOLDER):
+        os.environ["TMPDIR"] = str(MEMORY_FOLDER)
+
+
+def has_room(folder: Path) -> bool:
+    """Say whether programs and files can be kept in this folder, with room for those of the tests."""
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return False
+    room = status.f_bavail * status.f_frsize
+    return os.access(folder, os.W_OK) and not status.f_flag & os.ST_NOEXEC and room >= MEMORY_BYTES_MIN
 
 
 def run_checks() -> bool:

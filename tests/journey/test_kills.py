@@ -24,7 +24,9 @@ REDEEMS = 200
 KILLS = {"agent": 8, "web": 3, "database": 4}
 # The web server gives up when a worker dies again this soon after it was started anew.
 WEB_REST_S = 8.0
-KILLING_S = 30.0
+WEB_JITTER_S = 2.0
+# All kills fall while the web server's do, which lie apart.
+KILLING_S = (KILLS["web"] - 1) * (WEB_REST_S + WEB_JITTER_S) + WEB_JITTER_S
 LIMIT_S = 300
 LOADED = 50_000
 NOBODY = 2**22 + 1  # no process has this number
@@ -48,7 +50,10 @@ def plan_kills(chance: random.Random) -> list[tuple[float, str]]:
     plan = [
         (chance.uniform(0, KILLING_S), kind) for kind in ("agent", "database") for _ in range(KILLS[kind])
     ]
-    plan += [(place * (WEB_REST_S + 2) + chance.uniform(0, 2), "web") for place in range(KILLS["web"])]
+    plan += [
+        (place * (WEB_REST_S + WEB_JITTER_S) + chance.uniform(0, WEB_JITTER_S), "web")
+        for place in range(KILLS["web"])
+    ]
     return sorted(plan)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ MakeSite = Callable[..., Site]
 
 @pytest.fixture
 def make_site(open_folder: Path) -> Iterator[MakeSite]:
+    """Make sites that have no data yet."""
     made: list[Site] = []
 
     def make(name: str = "data", port: int | None = None, *words: str) -> Site:
@@ -32,11 +34,44 @@ def make_site(open_folder: Path) -> Iterator[MakeSite]:
 
 
 @pytest.fixture(scope="module")
-def running(shared_folder: Path) -> Iterator[Site]:
-    """One site for the tests that only look at it."""
-    site = Site(shared_folder / "data").start()
+def first_data(shared_folder: Path) -> Path:
+    """The data that a first start made, which found nothing there; never written again."""
+    site = Site(shared_folder / "first")
     try:
-        yield site.wait_until_ready()
+        site.start().wait_until_ready()
+        assert site.get("/")[0] < 400
+        site.parent.terminate()
+        assert site.parent.wait(60) == 0
+        site.wait_until_gone()
+    finally:
+        site.end()
+    return site.data
+
+
+def copy_data(data: Path, to: Path) -> None:
+    """Copy data with the owners of its files: the database's are another's where root runs the tests."""
+    subprocess.run(["cp", "-a", data, to], check=True)
+
+
+@pytest.fixture
+def make_started_site(make_site: MakeSite, first_data: Path) -> MakeSite:
+    """Make sites that were started before, each with a copy of those data."""
+
+    def make(name: str = "data", port: int | None = None, *words: str) -> Site:
+        site = make_site(name, port, *words)
+        copy_data(first_data, site.data)
+        return site
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def running(shared_folder: Path, first_data: Path) -> Iterator[Site]:
+    """One site for the tests that only look at it."""
+    site = Site(shared_folder / "data")
+    copy_data(first_data, site.data)
+    try:
+        yield site.start().wait_until_ready()
         site.parent.terminate()
         site.parent.wait(60)
     finally:
@@ -61,8 +96,10 @@ def make_user(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGTERM, []), (signal.SIGINT, [BARE])])
-def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signals, words: list[str]) -> None:
-    site = make_site("data", None, *words).start().wait_until_ready()
+def test_a_stop_signal_ends_everything(
+    make_started_site: MakeSite, number: signal.Signals, words: list[str]
+) -> None:
+    site = make_started_site("data", None, *words).start().wait_until_ready()
     assert site.get("/")[0] < 400
     assert len(site.list_parts()) > 5
 
@@ -72,8 +109,8 @@ def test_a_stop_signal_ends_everything(make_site: MakeSite, number: signal.Signa
     assert site.list_parts() == {}
 
 
-def test_a_closed_window_ends_everything(make_site: MakeSite) -> None:
-    site = make_site("data", None, BARE)
+def test_a_closed_window_ends_everything(make_started_site: MakeSite) -> None:
+    site = make_started_site("data", None, BARE)
     window = site.start_in_window()
     shown = b""
     while READY.encode() not in shown:
@@ -85,8 +122,8 @@ def test_a_closed_window_ends_everything(make_site: MakeSite) -> None:
     site.wait_until_gone()
 
 
-def test_a_killed_parent_leaves_nothing_behind(make_site: MakeSite) -> None:
-    site = make_site().start().wait_until_ready()
+def test_a_killed_parent_leaves_nothing_behind(make_started_site: MakeSite) -> None:
+    site = make_started_site().start().wait_until_ready()
 
     site.parent.kill()
     site.parent.wait()
@@ -104,8 +141,8 @@ def test_a_kill_during_the_start_leaves_nothing_behind(make_site: MakeSite) -> N
     site.wait_until_gone()
 
 
-def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_site: MakeSite) -> None:
-    site = make_site("data", None, BARE).start().wait_until_ready()
+def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_started_site: MakeSite) -> None:
+    site = make_started_site("data", None, BARE).start().wait_until_ready()
     [clock, *_] = [number for number, line in site.list_parts().items() if " beat " in line]
 
     os.kill(clock, signal.SIGKILL)
@@ -115,9 +152,9 @@ def test_a_program_that_ends_by_itself_stops_the_rest_with_code_1(make_site: Mak
     site.wait_until_gone()
 
 
-def test_two_run_side_by_side_and_data_survives(make_site: MakeSite) -> None:
-    first = make_site("first", None, BARE).start()
-    second = make_site("second folder", None, BARE).start()
+def test_two_run_side_by_side_and_data_survives(make_started_site: MakeSite) -> None:
+    first = make_started_site("first", None, BARE).start()
+    second = make_started_site("second folder", None, BARE).start()
     first.wait_until_ready()
     second.wait_until_ready()
     make_user(first)
@@ -128,7 +165,7 @@ def test_two_run_side_by_side_and_data_survives(make_site: MakeSite) -> None:
     first.parent.terminate()
     assert first.parent.wait(60) == 0
     assert second.get("/")[0] < 400
-    again = make_site("first", None, BARE).start().wait_until_ready()
+    again = make_started_site("first", None, BARE).start().wait_until_ready()
 
     assert count_users(again) == 1
     assert again.get("/")[0] < 400

@@ -1,7 +1,12 @@
-"""A process that works off orders and imports in small chunks, for a test that kills it."""
+"""Works off orders and imports in small chunks, for a test that kills it.
+
+Started once: for each line that it reads it forks a child, which works, says what it has done and may be
+killed, and it says how that one ended. It has one thread and no connection, so that forking it is safe.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import django
@@ -24,8 +29,17 @@ def main() -> None:
         print("chunk", flush=True)
         return True
 
-    work_off(now=timezone.now, may_go_on=go_on)
-    print("done", flush=True)
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                print(os.getpid(), flush=True)
+                work_off(now=timezone.now, may_go_on=go_on)
+                code = 0
+            finally:
+                os._exit(code)
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":

@@ -78,11 +78,13 @@ def test_a_passphrase_opens_it_and_another_does_not() -> None:
 
 def test_it_is_fetched_once_and_that_is_written_down() -> None:
     order = made()
+    # A passphrase is made slow to guess: a second and more of work for each file.
+    lock = str(pyrage.x25519.Identity.generate().to_public())
     assert is_waiting(order.id)
-    fetch_batch_file(order.id, lock="correct horse battery", by="m2", at=NOON)
+    fetch_batch_file(order.id, lock=lock, by="m2", at=NOON)
     assert not is_waiting(order.id)
     with pytest.raises(BatchFileGone):
-        fetch_batch_file(order.id, lock="correct horse battery", by="m3", at=NOON)
+        fetch_batch_file(order.id, lock=lock, by="m3", at=NOON)
     fetched = BulkEvent.objects.filter(bulk_id=order.id, change="fetch")
     assert [(event.actor, event.note) for event in fetched] == [("m2", "3")]
 

@@ -38,52 +38,87 @@ def alone(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         yield
 
 
-def start() -> subprocess.Popen[str]:
-    database = connection.settings_dict
-    host = quote(database["HOST"], safe="")
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.stored_value.bulk_worker", str(CHUNK)],
-        cwd=BASE_FOLDER,
-        env={
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "tests.jobs.settings_worker",
-            "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={host}",
-            "PREPAID_DATA": str(settings.KEYS_FILE.parent),
-            "SECRET_KEY": "a key for tests that guards nothing",
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def workers(alone: None) -> Iterator[Workers]:
+    made = Workers()
+    yield made
+    made.end()
 
 
-def kill_until_done(seed: int) -> None:
-    """Kill workers after a chosen number of chunks and a moment more, then let one end."""
-    choose = random.Random(seed)
-    for _ in range(KILLS):
-        with start() as worker:
-            assert worker.stdout is not None
+class Workers:
+    """The program whose children work, each until it is done or killed."""
+
+    def __init__(self) -> None:
+        database = connection.settings_dict
+        host = quote(database["HOST"], safe="")
+        self._program = subprocess.Popen(
+            [sys.executable, "-m", "tests.stored_value.bulk_worker", str(CHUNK)],
+            cwd=BASE_FOLDER,
+            env={
+                "PATH": os.environ["PATH"],
+                "DJANGO_SETTINGS_MODULE": "tests.jobs.settings_worker",
+                "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={host}",
+                "PREPAID_DATA": str(settings.KEYS_FILE.parent),
+                "SECRET_KEY": "a key for tests that guards nothing",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def kill_until_done(self, seed: int) -> None:
+        """Kill workers after a chosen number of chunks and a moment more, then let one end."""
+        choose = random.Random(seed)
+        for _ in range(KILLS):
+            number = self._start()
             for _ in range(choose.randint(2, 9)):
-                assert worker.stdout.readline() == "chunk\n"
+                assert self._line() == "chunk"
             spin_until = time.monotonic() + choose.random() / 50
             while time.monotonic() < spin_until:
                 pass
-            worker.send_signal(signal.SIGKILL)
-        assert worker.returncode == -signal.SIGKILL
-    with start() as worker:
-        assert worker.stdout is not None
-        assert worker.stdout.read().endswith("done\n")
+            os.kill(number, signal.SIGKILL)
+            assert self._end_of_one() == -signal.SIGKILL
+        self._start()
+        assert self._end_of_one() == 0
+
+    def end(self) -> None:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.close()
+        self._program.stdout.close()
+        assert self._program.wait(30) == 0
+
+    def _start(self) -> int:
+        assert self._program.stdin is not None
+        self._program.stdin.write("work\n")
+        self._program.stdin.flush()
+        return int(self._line())
+
+    def _line(self) -> str:
+        assert self._program.stdout is not None
+        line: str = self._program.stdout.readline()
+        return line.rstrip("\n")
+
+    def _end_of_one(self) -> int:
+        while (line := self._line()) == "chunk":
+            pass
+        word, code = line.split()
+        assert word == "ended"
+        return int(code)
 
 
 @pytest.mark.kill
 @pytest.mark.parametrize("seed", [1, 2])
-def test_an_order_is_made_and_loaded_once_however_often_its_worker_is_killed(alone: None, seed: int) -> None:
+def test_an_order_is_made_and_loaded_once_however_often_its_worker_is_killed(
+    workers: Workers, seed: int
+) -> None:
     order = draft(open_shop(), LINES)
     approved(order, at=timezone.now())
-    kill_until_done(seed)
+    workers.kill_until_done(seed)
     order.refresh_from_db()
     assert (order.state, order.made_count) == ("made", LINES)
     orders.record_funds(order.id, reference="", by="m2", at=timezone.now())
-    kill_until_done(seed + 100)
+    workers.kill_until_done(seed + 100)
     order.refresh_from_db()
     assert (order.state, order.loaded_count) == ("activated", LINES)
     assert tally(order.id) == [(LINES, LINES, LINES * 10_000, 1)]
@@ -94,16 +129,16 @@ def test_an_order_is_made_and_loaded_once_however_often_its_worker_is_killed(alo
 
 
 @pytest.mark.kill
-def test_an_import_is_run_and_undone_once_however_often_its_worker_is_killed(alone: None) -> None:
+def test_an_import_is_run_and_undone_once_however_often_its_worker_is_killed(workers: Workers) -> None:
     made = upload(open_shop(), sheet(LINES), at=timezone.now())
     started(made, at=timezone.now())
-    kill_until_done(7)
+    workers.kill_until_done(7)
     made.refresh_from_db()
     assert (made.state, made.done_count) == ("done", LINES)
     assert tally(made.id) == [(LINES, LINES, LINES * 300, 1)]
     assert_ledger_is_clean()
     undo_import(made.id, by="m1", at=timezone.now())
-    kill_until_done(8)
+    workers.kill_until_done(8)
     made.refresh_from_db()
     assert (made.state, made.undone_count) == ("undone", LINES)
     assert tally(made.id) == [(LINES, LINES, 0, 2)]

@@ -143,3 +143,24 @@ def test_a_mark_is_kept_across_restarts_and_is_not_another_journals(tmp_path: Pa
         secrets.append(journal.secret)
         journal.close()
     assert secrets[0] == secrets[1] != secrets[2]
+
+
+def test_what_waits_is_counted_without_reading_requests_also_in_a_journal_of_an_older_agent(
+    journal: Journal, tmp_path: Path
+) -> None:
+    journal.write(redeem)
+    for index in ("entry_queue", "entry_sold_offline", "entry_granted"):
+        journal._database.execute(f"drop index {index}")
+    journal.close()
+
+    opened = Journal(tmp_path / "journal.sqlite", TERMINAL)
+
+    asked: list[str] = []
+    opened._database.set_trace_callback(asked.append)
+    assert opened.queue().count == 1
+    assert opened.last_sold_offline_at() is None
+    assert opened.stand_in_use(uuid4(), "mark") == (0, 0, 0)
+    opened._database.set_trace_callback(None)
+    plans = [opened._database.execute(f"explain query plan {query}").fetchall() for query in asked]
+    used = [step[3].partition("INDEX ")[2].split()[0] for (step, *_) in plans]
+    assert used == ["entry_queue", "entry_sold_offline", "entry_granted"]

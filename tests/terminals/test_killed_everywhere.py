@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from typing import Any
 import pytest
 
 from terminals.journal import Entry, Journal
+from terminals.simulator import control
+from terminals.simulator.cards import counters_of, read_cards
+from terminals.simulator.counters import Counters
+from terminals.simulator.server import CardServer
 from terminals.state import StateFolder
 from terminals.terminal import Terminal, enrol
 from tests.terminals.conftest import ROOT
 from tests.terminals.offline import allow
 from tests.terminals.recording_site import RecordingSite
-from tests.terminals.test_readers_udp import Simulator
+from tests.terminals.test_readers_udp import ntag424
 
 pytestmark = [pytest.mark.kill, pytest.mark.long]
 POINTS_MAX = 400
@@ -70,11 +75,41 @@ def forking(tmp_path: Path) -> Iterator[Forking]:
     made.end()
 
 
+class Pad:
+    """A card server at a UDP path; cards lie there before a reader is opened, for none polls in between."""
+
+    def __init__(self, counters: Counters, cards: Path) -> None:
+        line = control.listen(f"{control.LOOPBACK}:0")
+        self._control = f"{control.LOOPBACK}:{line.getsockname()[1]}"
+        self._server = CardServer(
+            read_cards(cards, counters),
+            listen=(control.LOOPBACK, 0),
+            control=line,
+            say=lambda text: None,
+            empty_polls_before_tap=0,
+        )
+        self.path = f"udp:{control.LOOPBACK}:{self._server.address[1]}"
+        self._thread = threading.Thread(target=self._server.serve)
+        self._thread.start()
+
+    def order(self, words: str) -> None:
+        """Give an order that is obeyed."""
+        is_obeyed, text = control.ask(self._control, words)
+        assert is_obeyed, text
+
+    def end(self) -> None:
+        self.order("quit")
+        self._thread.join()
+
+
 @pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    made = Simulator(tmp_path)
-    yield made
-    made.end()
+def pad(tmp_path: Path) -> Iterator[Pad]:
+    cards = tmp_path / "cards.json"
+    cards.write_text(json.dumps([ntag424(1)]))
+    with Counters(counters_of(cards)) as counters:
+        made = Pad(counters, cards)
+        yield made
+        made.end()
 
 
 class Round:
@@ -137,19 +172,17 @@ def sold(stage: Round) -> list[int]:
     return [posting["approved_amount"] for posting in stage.site.postings if posting["type"] == "redeem"]
 
 
-def test_a_tapped_redeem_killed_anywhere_is_resumed_by_tapping_again(
-    forking: Forking, simulator: Simulator
-) -> None:
-    redeem = ("redeem", "--amount", "12.50", "--reader", simulator.path, "--wait", "20")
+def test_a_tapped_redeem_killed_anywhere_is_resumed_by_tapping_again(forking: Forking, pad: Pad) -> None:
+    redeem = ("redeem", "--amount", "12.50", "--reader", pad.path, "--wait", "20")
 
     def play(stage: Round, point: int) -> int:
-        simulator.order("away")
-        simulator.order("tap 1")
+        pad.order("away")
+        pad.order("tap 1")
         code, told = forking.run(*redeem, point=point)
         if not told:
             # The cashier has seen nothing, and taps the same card again.
-            simulator.order("away")
-            simulator.order("tap 1")
+            pad.order("away")
+            pad.order("tap 1")
             told = forking.run(*redeem)[1]
         assert told["outcome"] == "approved", point
         stage.resolve()

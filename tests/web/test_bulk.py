@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pyrage
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
@@ -202,11 +203,12 @@ def test_the_batch_file_is_fetched_once(manager: Desk) -> None:
     order = made_order(manager)
     address = f"/office/orders/{order.id}/file"
     assert "Nothing was fetched" in post(manager, address, lock="short")
-    answer = manager.client().post(address, {"lock": "correct horse battery"})
+    lock = str(pyrage.x25519.Identity.generate().to_public())
+    answer = manager.client().post(address, {"lock": lock})
     assert answer.headers["Content-Disposition"] == f'attachment; filename="order-{order.id}.zip"'
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.content.startswith(b"PK")
-    assert "fetched already" in post(manager, address, lock="correct horse battery")
+    assert "fetched already" in post(manager, address, lock=lock)
     assert BulkEvent.objects.filter(bulk_id=order.id, change="fetch").count() == 1
 
 
