@@ -30,6 +30,7 @@ from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from prepaid.stores.models import Staff, Tap
 from prepaid.stores.taps import record_tap
+from tests.databases import own_database
 from tests.shop import Shop, open_shop
 
 WAIT_MS = 20_000
@@ -131,10 +132,13 @@ class Server(LiveServerThread):
         return self.server_class((self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The address of a running site."""
-    with django_db_blocker.unblock():
+    """The address of a running site, whose database is empty when a file's tests begin.
+
+    Lists of terminals and orders show those of every store: with what other files leave, they would grow.
+    """
+    with django_db_blocker.unblock(), own_database():
         thread = Server("127.0.0.1", StaticFilesHandler)
         thread.daemon = True
         thread.start()
