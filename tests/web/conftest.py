@@ -15,9 +15,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.handlers.wsgi import WSGIRequest
 from django.core.servers.basehttp import WSGIServer
-from django.http.response import HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import Client
 from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
 from django.utils import timezone
@@ -131,7 +130,7 @@ def open_shop_desk(committed_db: None) -> Desk:
 class StaticFiles(StaticFilesHandler):
     """Let a browser keep the site's files, as a running site does for their hashed names."""
 
-    def serve(self, request: WSGIRequest) -> HttpResponseBase:
+    def serve(self, request: HttpRequest) -> HttpResponse | FileResponse:
         answer = super().serve(request)
         answer["Cache-Control"] = "max-age=3600, immutable"
         return answer
