@@ -10,10 +10,20 @@ from unittest.mock import patch
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+# Of two lists Chromium takes the last, so this holds Playwright's (chromiumSwitches in its coreBundle.js).
+PLAYWRIGHTS_UNWANTED = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding",
+    "ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints",
+    "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch",
+)  # fmt: skip
+# Every context opens a window of its own, and with these two more pages for what its address box might list.
+OUR_UNWANTED = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    f"--disable-features={','.join((*PLAYWRIGHTS_UNWANTED, *OUR_UNWANTED))}",
 )  # fmt: skip
 
 

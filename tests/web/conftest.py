@@ -12,16 +12,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import WSGIServer
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import Client
 from django.test.testcases import LiveServerThread, QuietWSGIRequestHandler
 from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from prepaid.cards.presentation import Presentation, at_the_desk
+from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.ledger.models import LedgerAccount
 from prepaid.money import Money
@@ -30,6 +32,7 @@ from prepaid.stored_value.load import load
 from prepaid.stored_value.redeem import redeem
 from prepaid.stores.models import Staff, Tap
 from prepaid.stores.taps import record_tap
+from tests.databases import own_database
 from tests.shop import Shop, open_shop
 
 WAIT_MS = 20_000
@@ -124,6 +127,15 @@ def open_shop_desk(committed_db: None) -> Desk:
     return open_desk()
 
 
+class StaticFiles(StaticFilesHandler):
+    """Let a browser keep the site's files, as a running site does for their hashed names."""
+
+    def serve(self, request: HttpRequest) -> HttpResponse | FileResponse:
+        answer = super().serve(request)
+        answer["Cache-Control"] = "max-age=3600, immutable"
+        return answer
+
+
 class Server(LiveServerThread):
     """Django's own test server, one connection a thread, on the committed database."""
 
@@ -131,11 +143,15 @@ class Server(LiveServerThread):
         return self.server_class((self.host, self.port), QuietWSGIRequestHandler, allow_reuse_address=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """The address of a running site."""
-    with django_db_blocker.unblock():
-        thread = Server("127.0.0.1", StaticFilesHandler)
+    """The address of a running site, whose database is empty when a file's tests begin.
+
+    Lists of terminals and orders show those of every store: with what other files leave, they would grow.
+    """
+    with django_db_blocker.unblock(), own_database():
+        load_presets(at=timezone.now())
+        thread = Server("127.0.0.1", StaticFiles)
         thread.daemon = True
         thread.start()
         thread.is_ready.wait()
@@ -235,7 +251,17 @@ def screen(make_screen: Callable[..., Screen]) -> Screen:
     return make_screen()
 
 
+def assert_fits(page: Page, *widths: int, height: int = 844) -> None:
+    """Turn the window to each width: the page as it is now must not scroll sideways in any."""
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") == width, (page.url, width)
+
+
 def assert_accessible(page: Page) -> None:
-    """Run axe over the page as it is now."""
-    found = Axe().run(page)
+    """Run axe over the page as it is now, and give a document its source but once."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    run = "axe.run({resultTypes: ['violations']}).then(({violations}) => ({violations}))"
+    found = AxeResults(page.evaluate(run))
     assert found.violations_count == 0, found.generate_report()

@@ -104,6 +104,8 @@ def test_a_scanner_that_sends_enter_twice_commits_nothing(screen: Screen) -> Non
     made = screen.desk.issue()
     screen.open(made)
     screen.type("+100")
+    # However slow this machine is, on the page's clock a scanner's presses are one moment.
+    screen.page.evaluate("() => { const now = performance.now(); performance.now = () => now; }")
     screen.page.keyboard.press("Enter")
     screen.page.keyboard.press("Enter")
     expect(screen.page.locator("#armed")).to_have_attribute("data-armed", "load")
@@ -275,27 +277,33 @@ def test_nothing_of_a_card_stays_in_the_browser(screen: Screen) -> None:
     assert screen.page.evaluate("Object.keys(localStorage).filter(k => k !== 'desk-active-at').length") == 0
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_nothing_scrolls_but_the_history(make_screen: Make, size: tuple[int, int], language: str) -> None:
-    screen = make_screen(viewport={"width": size[0], "height": size[1]}, language=language)
+def test_nothing_scrolls_but_the_history(make_screen: Make, language: str) -> None:
+    screen = make_screen(language=language)
     made = screen.desk.issue(balance=50_000)
     for _ in range(12):
         screen.desk.load(made, 1_000)
-    extent = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-    assert screen.page.evaluate(extent) == list(size)
+
+    def assert_nothing_scrolls(*, but_the_history: bool = False) -> None:
+        for width, height in ((1440, 900), (1366, 768)):
+            screen.page.set_viewport_size({"width": width, "height": height})
+            extent = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+            assert screen.page.evaluate(extent) == [width, height]
+            if but_the_history:
+                scroller = "document.querySelector('.history .table-scroll')"
+                assert screen.page.evaluate(f"{scroller}.scrollHeight > {scroller}.clientHeight")
+                edge = screen.page.locator("#go").bounding_box()
+                assert edge is not None
+                assert edge["y"] + edge["height"] <= height
+
+    assert_nothing_scrolls()
     screen.open(made)
-    assert screen.page.evaluate(extent) == list(size)
+    assert_nothing_scrolls()
     screen.enter("+100")
     screen.armed("load")
     screen.enter()
     expect(screen.page.locator("tr.is-new")).to_be_visible()
-    assert screen.page.evaluate(extent) == list(size)
-    scroller = "document.querySelector('.history .table-scroll')"
-    assert screen.page.evaluate(f"{scroller}.scrollHeight > {scroller}.clientHeight")
-    edge = screen.page.locator("#go").bounding_box()
-    assert edge is not None
-    assert edge["y"] + edge["height"] <= size[1]
+    assert_nothing_scrolls(but_the_history=True)
 
 
 def test_a_phone_has_no_sideways_scroll(make_screen: Make) -> None:
