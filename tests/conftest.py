@@ -20,7 +20,7 @@ from prepaid.runner.cluster import APP_ROLE, OWNER_ROLE, SUPERUSER
 from prepaid.runner.environment import BASE_FOLDER
 from prepaid.runner.translations import compile_translations
 from tests.browsers import browser
-from tests.databases import end_sessions, own_database
+from tests.databases import committed_database, drop_copies, end_sessions, keep_pristine, own_database
 
 __all__ = ["browser"]
 
@@ -67,9 +67,11 @@ def django_db_setup(
     """
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, serialized_aliases=set())
+        keep_pristine(str(connections.settings["default"]["NAME"]))
         switch_role(APP_ROLE)
     yield
     with django_db_blocker.unblock():
+        drop_copies()
         switch_role(OWNER_ROLE)
         end_sessions(str(connections.settings["default"]["NAME"]))
         teardown_databases(made, verbosity=0)
@@ -77,8 +79,8 @@ def django_db_setup(
 
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Give the database with real commits, for threads and other processes; rows stay after the test."""
-    with django_db_blocker.unblock():
+    """Give a database with real commits, for threads and processes; rows stay for others that commit."""
+    with django_db_blocker.unblock(), committed_database():
         yield
         connections.close_all()
 

@@ -12,9 +12,9 @@ from psycopg import sql
 
 from prepaid.runner.cluster import SUPERUSER
 
-# What migrations have written stays: a database without it is not a migrated one.
-KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
-_pristine: list[str] = []
+# The migrated database that rolled-back tests share, its untouched copy, and the one that tests commit to.
+_main: list[str] = []
+_committed: list[str] = []
 
 
 def name_database(name: str) -> None:
@@ -30,12 +30,18 @@ def connect_as_superuser(name: str) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(host=host, dbname=name, user=SUPERUSER, autocommit=True)
 
 
+def keep_pristine(name: str) -> None:
+    """Remember the database that was just migrated, and keep a copy that no test ever uses."""
+    _main[:] = [name]
+    _copy(name, _pristine())
+
+
 @contextlib.contextmanager
 def own_database() -> Iterator[str]:
-    """Use an empty database of one's own, migrated and with the same roles; give its name."""
+    """Use a database of one's own, as migrated and with the same roles; give its name."""
     before = str(connections.settings["default"]["NAME"])
-    name = f"{before}_{os.urandom(4).hex()}"
-    _copy(_pristine_copy_of(before), name)
+    name = f"{_main[0]}_{os.urandom(4).hex()}"
+    _copy(_pristine(), name)
     name_database(name)
     try:
         yield name
@@ -44,23 +50,31 @@ def own_database() -> Iterator[str]:
         _drop(name)
 
 
-def _pristine_copy_of(name: str) -> str:
-    if not _pristine:
-        copy = f"{name}_pristine"
-        _drop(copy)
-        _copy(name, copy)
-        with connect_as_superuser(copy) as opened:
-            opened.execute("set session_replication_role = replica")
-            tables = opened.execute(
-                "select format('%%I.%%I', schemaname, tablename) from pg_tables "
-                "where schemaname in ('public', 'pgmq') and not tablename = any(%s) "
-                "and (schemaname = 'public' or tablename like 'q\\_%%' or tablename like 'a\\_%%')",
-                [list(KEPT_TABLES)],
-            ).fetchall()
-            names = ", ".join(str(table) for (table,) in tables)
-            opened.execute(f"truncate {names} restart identity cascade")
-        _pristine.append(copy)
-    return _pristine[0]
+@contextlib.contextmanager
+def committed_database() -> Iterator[None]:
+    """Use the database that tests commit to, unless in one of one's own; rolled-back tests see none of it."""
+    before = str(connections.settings["default"]["NAME"])
+    if before != _main[0]:
+        yield
+        return
+    if not _committed:
+        _committed.append(f"{_main[0]}_committed")
+        _copy(_pristine(), _committed[0])
+    name_database(_committed[0])
+    try:
+        yield
+    finally:
+        name_database(before)
+
+
+def drop_copies() -> None:
+    """Drop what was copied for the whole run."""
+    for name in (_pristine(), *_committed):
+        _drop(name)
+
+
+def _pristine() -> str:
+    return f"{_main[0]}_pristine"
 
 
 def _copy(template: str, name: str) -> None:

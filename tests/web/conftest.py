@@ -23,7 +23,6 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from prepaid.cards.presentation import Presentation, at_the_desk
-from prepaid.cards.rules.presets import load_presets
 from prepaid.identifiers import uuid7
 from prepaid.ledger.models import LedgerAccount
 from prepaid.money import Money
@@ -150,7 +149,6 @@ def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     Lists of terminals and orders show those of every store: with what other files leave, they would grow.
     """
     with django_db_blocker.unblock(), own_database():
-        load_presets(at=timezone.now())
         thread = Server("127.0.0.1", StaticFiles)
         thread.daemon = True
         thread.start()

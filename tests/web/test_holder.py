@@ -94,7 +94,9 @@ def test_link_that_expired_or_was_taken_back_links_nothing(
 ) -> None:
     token = offer(desk, made)
     now = timezone.now()
-    Phone.objects.update(**{name: now + timedelta(seconds=off) for name, off in change.items()})
+    Phone.objects.filter(card=made.card).update(
+        **{name: now + timedelta(seconds=off) for name, off in change.items()}
+    )
 
     assert Client().post("/pay/link", {"token": token}).status_code == 403
     assert Phone.objects.get(card=made.card).linked_at is None
@@ -135,7 +137,7 @@ def test_secret_makes_codes_that_the_site_knows_and_a_new_one_ends_them(desk: De
 def test_secret_is_given_to_nobody_else(desk: Desk, made: IssuedCard) -> None:
     assert Client().post("/pay/secret").status_code == 401
     assert desk.client().post("/pay/secret").status_code == 401
-    assert not Credential.objects.filter(method="pay_code").exists()
+    assert not Credential.objects.filter(card=made.card, method="pay_code").exists()
 
 
 def test_unlinked_phone_is_let_in_no_more(desk: Desk, made: IssuedCard) -> None:
@@ -147,7 +149,7 @@ def test_unlinked_phone_is_let_in_no_more(desk: Desk, made: IssuedCard) -> None:
     client.cookies["phone"] = kept
 
     assert "This phone is not linked" in text_of(client.get("/pay/"))
-    assert not Credential.objects.filter(method="pay_code").exists()
+    assert not Credential.objects.filter(card=made.card, method="pay_code").exists()
     assert Phone.objects.get(card=made.card).unlinked_by == "holder"
 
 
@@ -250,7 +252,7 @@ def test_pay_code_opens_its_card_at_the_counter_until_it_is_spent(desk: Desk, ma
     assert opens("36" + code)
     assert not opens(old)
     assert not opens(code[:-1] + str((int(code[-1]) + 1) % 10))
-    Credential.objects.filter(method="pay_code").update(counter=window_at(now))
+    Credential.objects.filter(card=made.card, method="pay_code").update(counter=window_at(now))
     assert not opens(code)
 
 
