@@ -10,7 +10,7 @@ import psycopg
 from django.db import connection, connections
 from psycopg import sql
 
-from prepaid.runner.cluster import SUPERUSER
+from prepaid.runner.cluster import OWNER_ROLE, SUPERUSER
 
 # The migrated database that rolled-back tests share, its untouched copy, and the one that tests commit to.
 _main: list[str] = []
@@ -83,7 +83,9 @@ def _copy(template: str, name: str) -> None:
     end_sessions(template)
     with connect_as_superuser("postgres") as opened:
         opened.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("create database {} owner {} template {}").format(
+                sql.Identifier(name), sql.Identifier(OWNER_ROLE), sql.Identifier(template)
+            )
         )
 
 

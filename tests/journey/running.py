@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,18 @@ def free_port() -> int:
 
 def own_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)} | more
+
+
+def wait_for_database(sockets: Path) -> psycopg.Connection[tuple[Any, ...]]:
+    """Connect as soon as PostgreSQL lets in, which it does not while it recovers from a kill."""
+    give_up = time.monotonic() + COMMAND_TIMEOUT_S
+    while True:
+        try:
+            return connect_as_superuser(sockets, "prepaid")
+        except psycopg.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
 
 
 class RunningSite:
@@ -112,9 +125,9 @@ class RunningSite:
 
     @contextmanager
     def database(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        """Connect to this site's database as one to whom nothing is refused."""
+        """Connect to this site's database, once it is up, as one to whom nothing is refused."""
         sockets = Cluster(self.data / "postgres").socket_folder(database_account())
-        with connect_as_superuser(sockets, "prepaid") as opened:
+        with wait_for_database(sockets) as opened:
             yield opened
 
     def scalar(self, query: str, *values: Any) -> Any:

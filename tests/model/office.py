@@ -114,6 +114,8 @@ class Office(Choices):
         if not lots:
             return False
         place, lot = lots[a % len(lots)]
+        # As the job does: a lot is taken off at one store, that which made it, however often it is.
+        self.model.origin = Origin((place + lot.no) % 2, self.model.origin.is_till)
         due = DueLot(self.place.accounts[place], lot.no, lot.bonus, "CNY", self.origins[self.model.origin])
         return self.same_change(expire_lot(due, at=self.model.now), self.model.expire_lot(place, lot.no))
 
