@@ -14,7 +14,7 @@ VISIBILITY_MARGIN_S = 30
 @register()
 def warn_of_one_role(**_: Any) -> list[CheckMessage]:
     """An append-only ledger holds against the application only when that is not the tables' owner."""
-    if settings.DATABASE_APP_ROLE or settings.DEBUG:
+    if settings.DATABASE_APP_ROLE or settings.TRIAL:
         return []
     return [
         Warning(

@@ -27,7 +27,9 @@ from prepaid.runner.environment import (
 
 BASE_DIR = BASE_FOLDER
 DATA_FOLDER = data_folder()
-DEBUG = flag("DEBUG", True)
+TRIAL = flag("DEBUG", True)
+# Django's own pages of faults, with code and settings: for who works on the site, not for who tries it.
+DEBUG = TRIAL and flag("DEBUG_PAGES", False)
 
 
 def read_or_make_secret_key() -> str:
@@ -35,7 +37,7 @@ def read_or_make_secret_key() -> str:
     given = secret("SECRET_KEY")
     if given:
         return given
-    if not DEBUG:
+    if not TRIAL:
         raise ImproperlyConfigured("DEBUG=0 needs SECRET_KEY or SECRET_KEY_FILE.")
     try:
         return keep_secret_key(DATA_FOLDER / "secret-key")
@@ -69,7 +71,7 @@ CARD_URI = text("CARD_URI", "https://cards.example/t")
 # How long after its issue a card may be bound to a blank by its number alone.
 CARD_PERSONALISE_HOURS = number("CARD_PERSONALISE_HOURS", 24)
 
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"] if DEBUG else [])
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"] if TRIAL else [])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -156,7 +158,7 @@ def read_connection() -> dict[str, Any]:
     url = os.environ.get("DATABASE_URL")
     if url:
         return dict(conninfo_to_dict((AS_OWNER and os.environ.get("DATABASE_OWNER_URL")) or url))
-    if not DEBUG:
+    if not TRIAL:
         raise ImproperlyConfigured("DEBUG=0 needs DATABASE_URL: the embedded database is for trials.")
     return dict(embedded_url(database.embedded_cluster(), OWNER_ROLE if AS_OWNER else APP_ROLE))
 
@@ -238,7 +240,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 
 # What a browser is told. HTTPS is off by default so that a trial runs on 127.0.0.1.
 
-HTTPS = flag("HTTPS", not DEBUG)
+HTTPS = flag("HTTPS", not TRIAL)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
@@ -281,13 +283,13 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(text("STATIC_ROOT", str(DATA_FOLDER / "static")))
 STATICFILES_DIRS = [BASE_DIR / "prepaid" / "static"]
-WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_USE_FINDERS = TRIAL
+WHITENOISE_AUTOREFRESH = TRIAL
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if TRIAL
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
@@ -350,7 +352,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_FOLDER / "beat-schedule")
 
 # Logs: plain lines at a desk, JSON lines for a machine.
 
-LOG_FORMAT = text("LOG_FORMAT", "plain" if DEBUG else "json")
+LOG_FORMAT = text("LOG_FORMAT", "plain" if TRIAL else "json")
 LOG_LEVEL = text("LOG_LEVEL", "INFO").upper()
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -85,9 +85,9 @@ def test_the_owner_migrates_without_a_time_limit() -> None:
 
 
 def test_one_role_is_warned_of() -> None:
-    with override_settings(DATABASE_APP_ROLE="", DEBUG=False):
+    with override_settings(DATABASE_APP_ROLE="", TRIAL=False):
         assert [found.id for found in checks.warn_of_one_role()] == ["prepaid.W001"]
-    with override_settings(DATABASE_APP_ROLE="app", DEBUG=False):
+    with override_settings(DATABASE_APP_ROLE="app", TRIAL=False):
         assert checks.warn_of_one_role() == []
 
 
@@ -135,3 +135,12 @@ def test_translations_are_compiled_once(tmp_path: Path) -> None:
     assert compile_translations(tmp_path) == 1
     assert compile_translations(tmp_path) == 0
     assert "卡".encode() in (folder / "django.mo").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("environment", "shows_code"),
+    [({}, False), ({"DEBUG_PAGES": "1"}, True), ({"DEBUG_PAGES": "1", "DEBUG": "0"} | TWO_ROLES, False)],
+    ids=["a trial", "a trial that is worked on", "a real site"],
+)
+def test_pages_that_show_code_are_asked_for(environment: dict[str, str], shows_code: bool) -> None:
+    assert read_settings("settings.DEBUG", **environment) is shows_code

@@ -209,7 +209,7 @@ def test_file_written_again_goes_on_from_the_last_counter(made: None, tmp_path: 
 
 
 def test_demonstration_is_not_made_where_debug_is_off(settings: Settings) -> None:
-    settings.DEBUG = False
+    settings.TRIAL = False
 
     with pytest.raises(CommandError, match="not with DEBUG=0"):
         call_command("demo")
@@ -220,7 +220,7 @@ def test_demonstration_is_not_made_where_debug_is_off(settings: Settings) -> Non
 def test_command_makes_the_demonstration_and_its_cards(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.DEBUG, settings.DATA_FOLDER = True, tmp_path
+    settings.TRIAL, settings.DATA_FOLDER = True, tmp_path
 
     call_command("demo")
     call_command("demo")

@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *arguments: Any, **options: Any) -> None:
         # The demonstration's passwords are known to everybody, and it is what has the simulated cards.
-        demo = settings.DEBUG and not options["no_demo"]
+        demo = settings.TRIAL and not options["no_demo"]
         choices = start.Choices(
             host=options["host"],
             port=options["port"],

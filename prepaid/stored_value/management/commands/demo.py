@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Make two stores, staff, programs, cards with a month of trade, and the simulator's cards."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.DEBUG:
+        if not settings.TRIAL:
             raise CommandError("The demonstration's passwords are known to everybody: not with DEBUG=0.")
         made = demonstrate(at=timezone.now())
         fold_outbox()
