@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -142,18 +143,25 @@ def test_what_a_failed_terminal_left_is_sent_once_by_its_successor(pair: Pair) -
     assert_ledger_is_clean()
 
 
-def test_what_a_failed_terminal_sold_offline_is_told_once_by_its_successor(pair: Pair, till: Till) -> None:
+@contextlib.contextmanager
+def cut_off_from_site(pair: Pair, till: Till) -> Iterator[Terminal]:
+    """Open the terminal that will fail, allowed to sell offline, where the site cannot be reached."""
     set_stand_in(till.shop.store, LIMITS, actor="m-1", at=timezone.now())
     pair.failed.tell_health(None)
     folder = pair.failed.folder
     folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site="http://127.0.0.1:1"))
-    with Terminal(folder, patience=Patience(attempts=1)) as cut_off:
+    with Terminal(folder, patience=Patience(attempts=1)) as terminal:
+        yield terminal
+
+
+def test_what_a_failed_terminal_sold_offline_is_told_once_by_its_successor(pair: Pair, till: Till) -> None:
+    with cut_off_from_site(pair, till) as cut_off:
         sold = cut_off.transactions.redeem(pair.card, 700)
     assert (sold.state, pair.balance()) == ("stand_in", 10_000)
     pair.promote()
 
     for _ in range(2):
-        done = recover(pair.spare, folder.journal_file)
+        done = recover(pair.spare, pair.failed.folder.journal_file)
 
         assert (done.error, done.left) == (None, [])
         assert [(entry.id, entry.answer and entry.answer.outcome) for entry in done.resolved] == [
@@ -229,11 +237,7 @@ def test_nobody_but_its_successor_in_use_speaks_for_a_terminal(pair: Pair, who: 
 def test_what_it_did_after_it_was_replaced_is_refused_and_holds_nothing_up(
     pair: Pair, till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_stand_in(till.shop.store, LIMITS, actor="m-1", at=timezone.now())
-    pair.failed.tell_health(None)
-    folder = pair.failed.folder
-    folder.save_enrolment(msgspec.structs.replace(folder.enrolment(), site="http://127.0.0.1:1"))
-    with Terminal(folder, patience=Patience(attempts=1)) as cut_off:
+    with cut_off_from_site(pair, till) as cut_off:
         sold = cut_off.transactions.redeem(pair.card, 700)
         pair.promote()
         # Nobody could tell it, and somebody sells on, by more than what clocks may differ.
@@ -242,7 +246,7 @@ def test_what_it_did_after_it_was_replaced_is_refused_and_holds_nothing_up(
         late = cut_off.transactions.redeem(pair.card, 300)
         assert cut_off.transactions.load(pair.card, 100).state == "cancelled"
 
-    done = recover(pair.spare, folder.journal_file)
+    done = recover(pair.spare, pair.failed.folder.journal_file)
 
     assert (sold.state, late.state, done.left) == ("stand_in", "stand_in", [])
     assert done.error is not None

@@ -32,14 +32,9 @@ begin
         p_before.id, v_position, p_request.id, p_type, p_amount, p_after.balance, p_after.held, p_original, p_undoes,
         p_request.origin_id, p_request.store_id, p_request.business_date, p_request.occurred_at, p_request.recorded_at,
         p_request.operator, v_hash);
-    if cardinality(p_legs) = 1 then
-        insert into ledger_transfer (account_id, position, leg, lot_no, debit_account, credit_account, amount)
-        values (p_before.id, v_position, 1, p_legs[1].lot_no, p_legs[1].debit_account, p_legs[1].credit_account, p_legs[1].amount);
-    elsif cardinality(p_legs) > 1 then
-        insert into ledger_transfer (account_id, position, leg, lot_no, debit_account, credit_account, amount)
-        select p_before.id, v_position, leg.no, leg.lot_no, leg.debit_account, leg.credit_account, leg.amount
-        from unnest(p_legs) with ordinality as leg (lot_no, debit_account, credit_account, amount, no);
-    end if;
+    insert into ledger_transfer (account_id, position, leg, lot_no, debit_account, credit_account, amount)
+    select p_before.id, v_position, leg.no, leg.lot_no, leg.debit_account, leg.credit_account, leg.amount
+    from unnest(p_legs) with ordinality as leg (lot_no, debit_account, credit_account, amount, no);
     if p_original is not null then
         perform ledger_count_back(p_before.id, v_position, p_type, p_amount, p_original, p_undoes);
     end if;

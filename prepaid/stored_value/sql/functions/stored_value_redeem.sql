@@ -46,10 +46,7 @@ begin
             or v_account.redeemed_month + p_amount > (v_card.program).redeem_month_max
             or v_approved not between 1 and v_available
         then
-            v_after := v_account;
-            if p_request.business_date > v_account.counted_on then
-                v_after := ledger_begin_day(v_account, p_request.business_date);
-            end if;
+            v_after := ledger_begin_day(v_account, p_request.business_date);
             v_reason := coalesce(
                 case
                     when p_currency <> v_account.currency then 'currency_mismatch'
